@@ -1,0 +1,5 @@
+//! `ig`.
+
+fn main() -> std::process::ExitCode {
+    idlergear::cli::main()
+}

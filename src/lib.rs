@@ -1,0 +1,21 @@
+//! `IdlerGear`: see what runs in your other terminals, from any terminal and from your AI agent.
+//!
+//! The map, in the order data flows. The first half is std, serde and a few small crates, and is
+//! all that `ig-agent` may use; the second is switched by the feature `full`.
+
+pub mod error;
+pub mod id;
+pub mod os;
+pub mod paths;
+pub mod private;
+pub mod time;
+
+pub mod agent;
+pub mod autostart;
+pub mod record;
+pub mod shlib;
+pub mod socket;
+pub mod wire;
+
+#[cfg(feature = "full")]
+pub mod cli;

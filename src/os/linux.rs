@@ -1,0 +1,121 @@
+//! Linux: /proc and pidfd.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use super::{Identity, PortOwner, Process};
+
+pub(super) fn boot_id() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+}
+
+pub(super) fn process(pid: u32) -> Option<Process> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    parse_stat(pid, &stat)
+}
+
+/// Fields of `/proc/PID/stat` (proc(5)): the name in parentheses may hold spaces and parentheses,
+/// so the rest is counted from the last one.
+fn parse_stat(pid: u32, stat: &str) -> Option<Process> {
+    let rest = stat.get(stat.rfind(')')? + 2..)?;
+    let fields: Vec<&str> = rest.split(' ').collect();
+    let number = |index: usize| fields.get(index)?.parse::<u32>().ok();
+    Some(Process {
+        pid,
+        parent: number(1)?,
+        group: number(2)?,
+        session: number(3)?,
+        start: fields.get(19)?.parse().ok()?,
+        zombie: matches!(fields.first(), Some(&("Z" | "X"))),
+    })
+}
+
+pub(super) fn processes() -> Vec<Process> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter_map(process)
+        .collect()
+}
+
+/// A handle that becomes readable when the process ends; None when it is gone already.
+pub fn exit_handle(identity: &Identity) -> Option<OwnedFd> {
+    let handle = pidfd_open(super::pid(identity.pid)?, PidfdFlags::NONBLOCK).ok()?;
+    identity.is_alive().then_some(handle)
+}
+
+pub(super) fn signal(identity: &Identity, signal: Signal) -> bool {
+    exit_handle(identity).is_some_and(|handle| pidfd_send_signal(handle, signal).is_ok())
+}
+
+pub(super) fn listening_ports(pids: &[u32]) -> Vec<u16> {
+    let sockets: BTreeSet<u64> = pids.iter().flat_map(|pid| sockets_of(*pid)).collect();
+    let ports: BTreeSet<u16> =
+        listeners().into_iter().filter(|l| sockets.contains(&l.inode)).map(|l| l.port).collect();
+    ports.into_iter().collect()
+}
+
+pub(super) fn port_owner(port: u16) -> Option<PortOwner> {
+    let inodes: Vec<u64> =
+        listeners().into_iter().filter(|l| l.port == port).map(|l| l.inode).collect();
+    let owner = processes()
+        .into_iter()
+        .find(|p| sockets_of(p.pid).iter().any(|socket| inodes.contains(socket)))?;
+    Some(PortOwner { pid: owner.pid, command: command_line(owner.pid) })
+}
+
+struct Listener {
+    port: u16,
+    inode: u64,
+}
+
+/// Listening TCP sockets of this network namespace (`/proc/net/tcp`, state 0A).
+fn listeners() -> Vec<Listener> {
+    ["/proc/net/tcp", "/proc/net/tcp6"]
+        .iter()
+        .filter_map(|path| fs::read_to_string(path).ok())
+        .flat_map(|table| table.lines().skip(1).filter_map(parse_listener).collect::<Vec<_>>())
+        .collect()
+}
+
+fn parse_listener(line: &str) -> Option<Listener> {
+    let fields: Vec<&str> = line.split_whitespace().collect();
+    let (_, port) = fields.get(1)?.rsplit_once(':')?;
+    let listening = *fields.get(3)? == "0A";
+    let port = u16::from_str_radix(port, 16).ok()?;
+    listening.then_some(Listener { port, inode: fields.get(9)?.parse().ok()? })
+}
+
+fn sockets_of(pid: u32) -> Vec<u64> {
+    let Ok(entries) = fs::read_dir(format!("/proc/{pid}/fd")) else { return Vec::new() };
+    entries.flatten().filter_map(|entry| socket_inode(&entry.path())).collect()
+}
+
+fn socket_inode(link: &Path) -> Option<u64> {
+    let target = fs::read_link(link).ok()?;
+    target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+}
+
+fn command_line(pid: u32) -> String {
+    let raw = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let text = String::from_utf8_lossy(&raw).trim_end_matches('\0').replace('\0', " ");
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).take(80).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stat_survives_a_nasty_name() {
+        let fields = "S 7 8 9 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 4242 0 0";
+        let process = parse_stat(5, &format!("5 (a) b ) R (c)) {fields}")).unwrap();
+        assert_eq!((process.parent, process.group, process.session), (7, 8, 9));
+        assert_eq!((process.start, process.zombie), (4242, false));
+    }
+}

@@ -1,0 +1,143 @@
+//! What Linux and macOS do differently: process identity, process trees, listening ports.
+//!
+//! A process is known by (pid, kernel start time, boot): a bare pid may belong to a stranger by the
+//! time we look again.
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+use linux as here;
+
+#[cfg(not(target_os = "linux"))]
+mod other;
+#[cfg(not(target_os = "linux"))]
+use other as here;
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+/// One process, beyond doubt.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Identity {
+    /// The process id.
+    pub pid: u32,
+    /// When the kernel started it, in the kernel's own unit; only equality means something.
+    pub start: u64,
+    /// The boot it belongs to.
+    pub boot: String,
+}
+
+impl Identity {
+    /// The identity of the process that has `pid` now. None when there is none, or only a zombie.
+    pub fn of(pid: u32) -> Option<Self> {
+        let process = here::process(pid).filter(|p| !p.zombie)?;
+        Some(Self { pid, start: process.start, boot: here::boot_id() })
+    }
+
+    /// The identity of this process.
+    pub fn own() -> Option<Self> {
+        Self::of(std::process::id())
+    }
+
+    /// Whether this very process still runs. A zombie does not.
+    pub fn is_alive(&self) -> bool {
+        Self::of(self.pid).as_ref() == Some(self)
+    }
+}
+
+/// What the kernel tells of one process.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Process {
+    pub(crate) pid: u32,
+    pub(crate) parent: u32,
+    pub(crate) group: u32,
+    pub(crate) session: u32,
+    pub(crate) start: u64,
+    pub(crate) zombie: bool,
+}
+
+/// A process that listens on a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PortOwner {
+    /// Its process id.
+    pub pid: u32,
+    /// Its command line, shortened.
+    pub command: String,
+}
+
+/// `root` and its descendants, and whoever is in the group or session that `root` leads.
+///
+/// Reparented processes are found by group and session, which they keep unless they leave on purpose.
+pub fn tree(root: u32) -> Vec<Identity> {
+    let all = here::processes();
+    let mut found: BTreeSet<u32> = all
+        .iter()
+        .filter(|p| p.pid == root || p.group == root || p.session == root)
+        .map(|p| p.pid)
+        .collect();
+    found.insert(root);
+    loop {
+        let before = found.len();
+        let children = all.iter().filter(|p| found.contains(&p.parent)).map(|p| p.pid);
+        found.extend(children.collect::<Vec<_>>());
+        if found.len() == before {
+            break;
+        }
+    }
+    let boot = here::boot_id();
+    all.iter()
+        .filter(|p| found.contains(&p.pid) && !p.zombie)
+        .map(|p| Identity { pid: p.pid, start: p.start, boot: boot.clone() })
+        .collect()
+}
+
+/// The TCP ports that any of `pids` listens on, sorted.
+pub fn listening_ports(pids: &[u32]) -> Vec<u16> {
+    if pids.is_empty() { Vec::new() } else { here::listening_ports(pids) }
+}
+
+/// Who listens on TCP `port`, if we may know.
+pub fn port_owner(port: u16) -> Option<PortOwner> {
+    here::port_owner(port)
+}
+
+/// A pid as rustix wants it.
+pub fn pid(pid: u32) -> Option<rustix::process::Pid> {
+    i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw)
+}
+
+/// Sends `signal` to exactly this process: never to one that took over its pid.
+pub fn signal(identity: &Identity, signal: rustix::process::Signal) -> bool {
+    here::signal(identity, signal)
+}
+
+/// Waits for the end of `identity` without polling, where the system can. See the module's users.
+#[cfg(target_os = "linux")]
+pub use linux::exit_handle;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn identity_ends_with_the_process() {
+        let mut child = Command::new("sleep").arg("60").stdout(Stdio::null()).spawn().unwrap();
+        let identity = Identity::of(child.id()).unwrap();
+        assert!(identity.is_alive());
+        assert!(tree(std::process::id()).contains(&identity));
+        assert!(signal(&identity, rustix::process::Signal::KILL));
+        child.wait().unwrap();
+        assert!(!identity.is_alive());
+        assert!(!signal(&identity, rustix::process::Signal::KILL));
+    }
+
+    #[test]
+    fn a_listener_and_its_port_find_each_other() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert!(listening_ports(&[std::process::id()]).contains(&port));
+        assert_eq!(port_owner(port).unwrap().pid, std::process::id());
+    }
+}

@@ -1,0 +1,236 @@
+//! `events.log`: what a script says of itself, one record a line.
+//!
+//! ```text
+//! TIME <tab> WRITER <tab> FLAG <tab> LEVEL <tab> TEXT
+//! ```
+//!
+//! - `TIME`: seconds since 1970 with an optional fraction after `.` or `,`; `-` when unknown.
+//! - `WRITER`: whatever tells two processes that write at once apart, such as a pid.
+//! - `FLAG`: `.` ends a text; `+` says that the writer's next record goes on with it.
+//! - `LEVEL`: `debug`, `info`, `warn`, `error`; or what the script says of itself: `register` (a
+//!   JSON object with `name`, `type`, `metadata`), `status` (`active|idle|busy`, then a detail),
+//!   `progress` (`DONE/TOTAL`, then a text), `ready` (a URL or nothing).
+//! - `TEXT`: a newline is `\n`, a backslash is `\\`; everything else is as it was.
+//!
+//! A record has at most 4,096 bytes with its newline, so that one `write` to a file opened for
+//! appending never mixes with another's. The shell library writes the same form without a process.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::SystemTime;
+
+use serde_json::Value;
+
+use crate::private;
+use crate::time;
+use crate::wire::unit::{Presence, Unit};
+
+/// The longest record, newline included.
+pub const RECORD_LIMIT: usize = 4096;
+
+/// Bytes of text per record: leaves room for the fields in front.
+const TEXT_LIMIT: usize = 3900;
+
+/// One text that a script logged, whole again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// RFC 3339; none when the writer had no clock.
+    pub at: Option<String>,
+    /// `info` and so on, or `register`, `status`, `progress`, `ready`.
+    pub level: String,
+    /// The text, unescaped.
+    pub text: String,
+}
+
+/// Puts records together again; feed it the file line by line.
+#[derive(Debug, Default)]
+pub struct Reader {
+    unfinished: HashMap<String, String>,
+}
+
+impl Reader {
+    /// One line without its newline. Returns an event when the line ends one.
+    pub fn line(&mut self, line: &str) -> Option<Event> {
+        let fields: Vec<&str> = line.splitn(5, '\t').collect();
+        let [at, writer, flag, level, text] = fields[..] else {
+            return foreign(line);
+        };
+        let text = unescape(text);
+        if flag == "+" {
+            self.unfinished.entry(writer.to_owned()).or_default().push_str(&text);
+            return None;
+        }
+        let text = self.unfinished.remove(writer).map_or(text.clone(), |begun| begun + &text);
+        Some(Event { at: moment(at), level: level.to_owned(), text })
+    }
+}
+
+/// A line that nobody of ours wrote is still told.
+fn foreign(line: &str) -> Option<Event> {
+    let event = Event { at: None, level: "info".to_owned(), text: line.to_owned() };
+    (!line.is_empty()).then_some(event)
+}
+
+fn moment(text: &str) -> Option<String> {
+    let (seconds, fraction) = text.split_once(['.', ',']).unwrap_or((text, "0"));
+    let seconds: u64 = seconds.parse().ok()?;
+    let micros: u64 = format!("{fraction:0<6}").get(..6)?.parse().ok()?;
+    let at = seconds.checked_mul(1_000_000)?.checked_add(micros)?;
+    // Beyond the year 9999 there is no RFC 3339.
+    (at < 253_402_300_800_000_000).then(|| time::rfc3339(time::from_micros(at)))
+}
+
+fn unescape(text: &str) -> String {
+    if !text.contains('\\') {
+        return text.to_owned();
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        match (letter, letter == '\\') {
+            (_, true) => match letters.next() {
+                Some('n') => out.push('\n'),
+                Some(other) => out.push(other),
+                None => out.push('\\'),
+            },
+            (other, false) => out.push(other),
+        }
+    }
+    out
+}
+
+/// All events of the file at `path`; an unreadable file has none.
+pub fn read(path: &Path) -> Vec<Event> {
+    let bytes = std::fs::read(path).unwrap_or_default();
+    let mut reader = Reader::default();
+    bytes
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .filter_map(|line| reader.line(&String::from_utf8_lossy(line)))
+        .collect()
+}
+
+/// Appends one text, in as many records as it needs.
+pub fn append(path: &Path, level: &str, text: &str) -> io::Result<()> {
+    let mut file = private::append(path)?;
+    let now = time::micros(SystemTime::now());
+    let at = format!("{}.{:06}", now / 1_000_000, now % 1_000_000);
+    let writer = std::process::id();
+    let pieces = pieces(text);
+    for (index, piece) in pieces.iter().enumerate() {
+        let flag = if index + 1 == pieces.len() { '.' } else { '+' };
+        file.write_all(format!("{at}\t{writer}\t{flag}\t{level}\t{piece}\n").as_bytes())?;
+    }
+    Ok(())
+}
+
+/// The text escaped and cut where a record is full, never within a character or an escape.
+fn pieces(text: &str) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    for letter in text.chars() {
+        if pieces.last().is_some_and(|piece| piece.len() + 4 > TEXT_LIMIT) {
+            pieces.push(String::new());
+        }
+        let Some(piece) = pieces.last_mut() else { continue };
+        match letter {
+            '\n' => piece.push_str("\\n"),
+            '\\' => piece.push_str("\\\\"),
+            other => piece.push(other),
+        }
+    }
+    pieces
+}
+
+/// Takes what the script said of itself into `unit`: the last word counts.
+pub fn apply(path: &Path, unit: &mut Unit) {
+    for event in read(path) {
+        apply_one(&event, unit);
+    }
+}
+
+/// Takes one event into `unit`.
+pub fn apply_one(event: &Event, unit: &mut Unit) {
+    let (word, rest) = event.text.split_once(' ').unwrap_or((&event.text, ""));
+    match event.level.as_str() {
+        "register" => apply_registration(&event.text, unit),
+        "status" => {
+            if let Some(presence) = Presence::parse(word) {
+                unit.presence = presence;
+                rest.clone_into(&mut unit.description);
+            }
+        }
+        "progress" => {
+            unit.metadata.insert("progress".to_owned(), word.into());
+            rest.clone_into(&mut unit.description);
+        }
+        "ready" => {
+            unit.ready = true;
+            if !event.text.is_empty() {
+                unit.metadata.insert("url".to_owned(), event.text.clone().into());
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A script that joined the unit around it names itself there; its runner keeps the record.
+fn apply_registration(text: &str, unit: &mut Unit) {
+    let Ok(Value::Object(mut said)) = serde_json::from_str(text) else { return };
+    if let Some(name) = said.get("name").and_then(Value::as_str).filter(|name| !name.is_empty()) {
+        name.clone_into(&mut unit.name);
+    }
+    if let Some(agent_type) = said.get("type").and_then(Value::as_str).filter(|t| !t.is_empty()) {
+        agent_type.clone_into(&mut unit.agent_type);
+    }
+    if let Some(Value::Object(metadata)) = said.remove("metadata") {
+        unit.metadata.extend(metadata);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::unit::Kind;
+
+    #[test]
+    fn any_text_reads_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events.log");
+        let long = "é\\\n\t".repeat(5000);
+        for text in ["plain", "two\nlines", "back\\slash \\n", "", &long] {
+            append(&path, "info", text).unwrap();
+            assert_eq!(read(&path).last().unwrap().text, text);
+        }
+        let bytes = std::fs::read(&path).unwrap();
+        assert!(bytes.split(|b| *b == b'\n').all(|line| line.len() < RECORD_LIMIT));
+    }
+
+    #[test]
+    fn two_writers_that_interleave_are_told_apart() {
+        let mut reader = Reader::default();
+        assert_eq!(reader.line("1.5\t7\t+\tinfo\tab"), None);
+        assert_eq!(reader.line("1.5\t8\t+\tinfo\txy"), None);
+        let first = reader.line("1.5\t7\t.\tinfo\tcd").unwrap();
+        assert_eq!(
+            (first.text.as_str(), first.at.as_deref()),
+            ("abcd", Some("1970-01-01T00:00:01.500Z"))
+        );
+        assert_eq!(reader.line("1,5\t8\t.\tinfo\tz").unwrap().text, "xyz");
+    }
+
+    #[test]
+    fn the_last_word_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events.log");
+        for (level, text) in
+            [("status", "busy migrating"), ("status", "idle"), ("ready", "http://localhost:1")]
+        {
+            append(&path, level, text).unwrap();
+        }
+        let mut unit = Unit::new(Kind::LocalBash, "x");
+        apply(&path, &mut unit);
+        assert_eq!((unit.presence, unit.ready), (Presence::Idle, true));
+        assert_eq!(unit.metadata["url"], "http://localhost:1");
+    }
+}

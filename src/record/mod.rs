@@ -1,0 +1,151 @@
+//! The durable record of a unit: one folder with `run.json`, its output and its events.
+//!
+//! Files are the truth: everything here works without a daemon. The runner writes output and
+//! `run.json`; whoever logs appends to `events.log`; everybody else reads.
+
+pub mod events;
+pub mod lookup;
+pub mod register;
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::id::UnitId;
+use crate::wire::unit::{Status, Unit};
+use crate::{paths, private};
+
+/// A unit's folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// Makes the folder of `unit`: in its project, or where the user's own state lives when the
+    /// project cannot be written to. Returns what could not be done as a warning.
+    pub fn create(unit: &Unit) -> Result<(Self, Option<Error>)> {
+        let wanted = paths::runs_dir(unit.project.as_deref()).join(unit.id.as_str());
+        match make(&wanted) {
+            Ok(()) => Ok((Self(wanted), None)),
+            Err(cause) => {
+                let warning = Error::io("make", &wanted, &cause);
+                let second = paths::runs_dir(None).join(unit.id.as_str());
+                make(&second).map_err(|e| Error::io("make", &second, &e))?;
+                let place = format!("its record is in {}", second.display());
+                Ok((Self(second), Some(warning.at(place))))
+            }
+        }
+    }
+
+    /// The folder at `path`, whatever is in it.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
+    /// The folder of the live unit `id` started in `project`.
+    pub fn of(id: &str, project: Option<&Path>) -> Option<Self> {
+        let id = UnitId::parse(id)?;
+        [project, None]
+            .into_iter()
+            .map(|root| paths::runs_dir(root).join(id.as_str()))
+            .find(|dir| dir.is_dir())
+            .map(Self)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The file called `name` in it.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// What the script logged.
+    pub fn events(&self) -> PathBuf {
+        self.file("events.log")
+    }
+
+    /// Replaces `run.json` in one step.
+    pub fn save(&self, unit: &Unit) -> io::Result<()> {
+        let mut text = serde_json::to_vec_pretty(unit)?;
+        text.push(b'\n');
+        private::replace(&self.file("run.json"), &text)
+    }
+
+    /// The record as it was written last.
+    pub fn load(&self) -> Result<Unit> {
+        let path = self.file("run.json");
+        let text = fs::read(&path).map_err(|e| Error::io("read", &path, &e))?;
+        serde_json::from_slice(&text)
+            .map_err(|e| Error::new(format!("the record is damaged: {e}")).at(path.display()))
+    }
+
+    /// The unit as it stands now: the record, its process, and what the script said of itself.
+    pub fn observe(&self) -> Result<Unit> {
+        let mut unit = self.load()?;
+        events::apply(&self.events(), &mut unit);
+        if !unit.status.is_terminal() && !is_alive(&unit) {
+            unit.status = Status::Killed;
+            unit.ended_at.get_or_insert_with(|| self.last_sign_of_life());
+        }
+        Ok(unit)
+    }
+
+    /// When its files were last written: the best guess at the end of a unit nobody could record.
+    fn last_sign_of_life(&self) -> String {
+        let modified = |path: PathBuf| fs::metadata(path).and_then(|m| m.modified()).ok();
+        let names = ["run.json", "events.log", "output.log", "stdout.log", "stderr.log"];
+        let latest = names.iter().filter_map(|name| modified(self.file(name))).max();
+        latest.map_or_else(crate::time::now, crate::time::rfc3339)
+    }
+
+    /// Links the folder under `live/`, where the daemon finds it, now or after its return.
+    pub fn link_live(&self, id: &UnitId) -> io::Result<()> {
+        let dir = paths::live_dir();
+        private::dir(&dir)?;
+        match symlink(&self.0, dir.join(id.as_str())) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            other => other,
+        }
+    }
+}
+
+/// A new folder, and a `.gitignore` above it when `ig init` was never run there.
+fn make(dir: &Path) -> io::Result<()> {
+    let runs = dir.parent().unwrap_or(dir);
+    private::dir(runs)?;
+    fs::DirBuilder::new().create(dir)?;
+    fs::set_permissions(dir, std::os::unix::fs::PermissionsExt::from_mode(0o700))
+}
+
+/// Whether the unit's own process lives, or, before it was started, its runner.
+pub fn is_alive(unit: &Unit) -> bool {
+    let own = unit.process.as_ref().or(unit.runner.as_ref());
+    own.is_some_and(crate::os::Identity::is_alive)
+}
+
+/// Every unit recorded under `runs`, as it stands now, sorted by start.
+pub fn list(runs: &Path) -> Vec<Unit> {
+    let Ok(entries) = fs::read_dir(runs) else { return Vec::new() };
+    let folders = entries.flatten().map(|entry| Folder::at(entry.path()));
+    let mut units: Vec<Unit> = folders.filter_map(|folder| folder.observe().ok()).collect();
+    sort(&mut units);
+    units
+}
+
+/// By start, then by id, so that listings never jump about.
+pub fn sort(units: &mut [Unit]) {
+    units.sort_by(|a, b| (&a.started_at, &a.id).cmp(&(&b.started_at, &b.id)));
+}
+
+/// Where a unit's folder is: its logs know, else its project does.
+pub fn folder_of(unit: &Unit) -> Folder {
+    let named = unit.logs.events.as_deref().and_then(Path::parent);
+    named.map_or_else(
+        || Folder(paths::runs_dir(unit.project.as_deref()).join(unit.id.as_str())),
+        Folder::at,
+    )
+}

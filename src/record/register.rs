@@ -1,0 +1,74 @@
+//! A script that registers itself: a record without captured output.
+//!
+//! Nobody owns its output, so nobody can write its end but itself (`unregister`). When it dies
+//! without a word, readers see from its process that it was killed.
+
+use std::path::PathBuf;
+
+use serde_json::{Map, Value};
+
+use super::Folder;
+use crate::error::Result;
+use crate::os::Identity;
+use crate::paths;
+use crate::time;
+use crate::wire::unit::{Kind, Status, Unit};
+
+/// What a script says of itself when it registers.
+#[derive(Debug, Default)]
+pub struct Registration {
+    /// The name people use.
+    pub name: String,
+    /// Such as `dev-script`.
+    pub agent_type: String,
+    /// Whatever it wants known.
+    pub metadata: Map<String, Value>,
+    /// The process whose end is the unit's end.
+    pub pid: u32,
+}
+
+/// Makes the record and links it where the daemon looks. The second value is a warning.
+pub fn register(registration: Registration) -> Result<(Unit, Folder, Option<crate::error::Error>)> {
+    let mut unit = Unit::new(Kind::LocalBash, &registration.name);
+    describe_caller(&mut unit);
+    unit.agent_type = registration.agent_type;
+    unit.metadata = registration.metadata;
+    unit.pid = Some(registration.pid);
+    unit.process = Identity::of(registration.pid);
+    unit.status = Status::Running;
+    let (folder, warning) = Folder::create(&unit)?;
+    unit.logs.events = Some(folder.events());
+    let path = folder.file("run.json");
+    folder.save(&unit).map_err(|e| crate::error::Error::io("write", path, &e))?;
+    let linked = folder
+        .link_live(&unit.id)
+        .map_err(|e| crate::error::Error::io("link", paths::live_dir(), &e));
+    Ok((unit, folder, warning.or(linked.err())))
+}
+
+/// Writes the end of a unit that registered itself.
+pub fn unregister(folder: &Folder, exit_code: Option<i32>) -> Result<Unit> {
+    let mut unit = folder.observe()?;
+    if unit.ended_at.is_none() {
+        unit.exit_code = exit_code.or(Some(0));
+        unit.status = Status::of_end(unit.exit_code, None);
+        unit.ended_at = Some(time::now());
+        let path = folder.file("run.json");
+        folder.save(&unit).map_err(|e| crate::error::Error::io("write", path, &e))?;
+    }
+    Ok(unit)
+}
+
+/// Fills in what every unit tells of the process that starts it.
+pub fn describe_caller(unit: &mut Unit) {
+    unit.cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+    unit.project = paths::current_project();
+    unit.owner = paths::var("USER").or_else(|| paths::var("LOGNAME")).unwrap_or_default();
+    unit.session = paths::session();
+    unit.parent = paths::var("IDLERGEAR_RUN_ID").and_then(|id| crate::id::UnitId::parse(&id));
+    unit.agent_id = paths::var("IDLERGEAR_AGENT_ID");
+    unit.host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    unit.env_names =
+        std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned()).collect();
+    unit.env_names.sort();
+}

@@ -1,0 +1,44 @@
+//! The shell library: its text, and a file that holds exactly this version of it.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::{paths, private};
+
+/// The library as this program was built with.
+pub const TEXT: &str = include_str!("../shell-lib/idlergear.sh");
+
+/// Its file name wherever it lies.
+const FILE: &str = "idlergear.sh";
+
+/// A file with this very version: beside the program when it was installed there, else a copy in
+/// the user's state folder, made when needed.
+pub fn locate() -> Result<PathBuf> {
+    let beside = env::current_exe().ok().map(|exe| exe.with_file_name(FILE));
+    if let Some(path) = beside.filter(|path| is_current(path)) {
+        return Ok(path);
+    }
+    let dir = paths::state_dir().join("lib").join(env!("CARGO_PKG_VERSION"));
+    let path = dir.join(FILE);
+    if !is_current(&path) {
+        private::dir(&dir).map_err(|e| Error::io("make", &dir, &e))?;
+        private::replace(&path, TEXT.as_bytes()).map_err(|e| Error::io("write", &path, &e))?;
+    }
+    Ok(path)
+}
+
+/// Writes the library beside the program, for `source idlergear.sh` through PATH.
+pub fn install() -> Result<PathBuf> {
+    let exe =
+        env::current_exe().map_err(|e| Error::new(format!("cannot find this program: {e}")))?;
+    let path = exe.with_file_name(FILE);
+    private::replace_with_mode(&path, TEXT.as_bytes(), 0o644)
+        .map_err(|e| Error::io("write", &path, &e).next("ig lib --path"))?;
+    Ok(path)
+}
+
+fn is_current(path: &Path) -> bool {
+    fs::read(path).is_ok_and(|bytes| bytes == TEXT.as_bytes())
+}

@@ -1,0 +1,13 @@
+//! The protocol: JSON-RPC 2.0, one object per line, spoken over the daemon's Unix socket.
+//!
+//! std and serde only, shared by `ig`, `ig-agent` and the daemon. [`request`] holds what may be
+//! asked, [`reply`] what comes back, [`frame`] the lines, [`client`] a blocking caller.
+
+pub mod client;
+pub mod frame;
+pub mod reply;
+pub mod request;
+pub mod unit;
+
+/// The version that `hello` exchanges. It grows only when old clients would misunderstand.
+pub const PROTOCOL: u32 = 1;

@@ -1,0 +1,235 @@
+//! Everything the daemon can be asked: one variant and one struct per method.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::unit::{Kind, Presence};
+
+/// One method call.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "method", content = "params")]
+#[allow(missing_docs, reason = "each variant is its method")]
+pub enum Request {
+    #[serde(rename = "hello")]
+    Hello(Hello),
+    #[serde(rename = "daemon.status")]
+    DaemonStatus(Nothing),
+    #[serde(rename = "daemon.stop")]
+    DaemonStop(Nothing),
+    #[serde(rename = "agent.register")]
+    AgentRegister(AgentRegister),
+    #[serde(rename = "agent.unregister")]
+    AgentUnregister(Which),
+    #[serde(rename = "agent.update_status")]
+    AgentUpdateStatus(AgentUpdateStatus),
+    #[serde(rename = "agent.log")]
+    AgentLog(AgentLog),
+    #[serde(rename = "agent.list")]
+    AgentList(Scope),
+    #[serde(rename = "message.send")]
+    MessageSend(MessageSend),
+    #[serde(rename = "message.list")]
+    MessageList(MessageList),
+    #[serde(rename = "message.ack")]
+    MessageAck(MessageAck),
+    #[serde(rename = "unit.list")]
+    UnitList(UnitList),
+    #[serde(rename = "unit.get")]
+    UnitGet(Which),
+    #[serde(rename = "unit.output")]
+    UnitOutput(UnitOutput),
+    #[serde(rename = "event.subscribe")]
+    EventSubscribe(EventSubscribe),
+}
+
+/// Every method by name; what is not here is answered with `method_not_found`.
+pub const METHODS: [&str; 15] = [
+    "hello",
+    "daemon.status",
+    "daemon.stop",
+    "agent.register",
+    "agent.unregister",
+    "agent.update_status",
+    "agent.log",
+    "agent.list",
+    "message.send",
+    "message.list",
+    "message.ack",
+    "unit.list",
+    "unit.get",
+    "unit.output",
+    "event.subscribe",
+];
+
+/// No parameters.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Nothing {}
+
+/// The first call on every connection.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`super::PROTOCOL`] of the caller.
+    pub protocol: u32,
+    /// Name and version of the caller, such as `ig/0.1.0`.
+    #[serde(default)]
+    pub client: String,
+}
+
+/// Announces an agent that has no record of its own (an AI session, a program in any language).
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AgentRegister {
+    /// An id to keep; registering it again overwrites. An empty id is ignored. None: a new one.
+    pub id: Option<String>,
+    /// The name people use.
+    pub name: String,
+    /// Such as `dev-script`.
+    #[serde(rename = "type")]
+    pub agent_type: String,
+    /// Whatever it wants known.
+    pub metadata: Map<String, Value>,
+    /// The process whose end is the agent's end; the caller's own when not given.
+    pub pid: Option<u32>,
+    /// The project it works in.
+    pub project: Option<PathBuf>,
+    /// The AI session that owns it.
+    pub session: Option<String>,
+}
+
+/// One unit or agent: by id, name or id prefix.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Which {
+    /// An exact id, an exact name, or an id prefix of four or more.
+    pub id: String,
+    /// Names are looked up in this project first; none: everywhere.
+    #[serde(default)]
+    pub project: Option<PathBuf>,
+}
+
+/// Changes what an agent says of itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AgentUpdateStatus {
+    /// Which agent.
+    pub id: String,
+    /// Where names are looked up first.
+    #[serde(default)]
+    pub project: Option<PathBuf>,
+    /// Its new presence.
+    pub status: Presence,
+    /// A word more.
+    #[serde(default)]
+    pub detail: Option<String>,
+}
+
+/// One log line of an agent.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AgentLog {
+    /// Which agent.
+    pub id: String,
+    /// Where names are looked up first.
+    #[serde(default)]
+    pub project: Option<PathBuf>,
+    /// The text.
+    pub message: String,
+    /// `debug`, `info`, `warn` or `error`.
+    #[serde(default = "info")]
+    pub level: String,
+}
+
+fn info() -> String {
+    "info".to_owned()
+}
+
+/// Which part of the world a listing covers.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Scope {
+    /// Only this project. None: what belongs to no project.
+    pub project: Option<PathBuf>,
+    /// Everything, whatever the project.
+    pub all: bool,
+}
+
+/// Text for one agent, or for all in the scope.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MessageSend {
+    /// Id, name or id prefix; none: every live agent of the scope, the sender excepted.
+    pub to: Option<String>,
+    /// Who sends: an agent's id, or a person's name.
+    pub from: Option<String>,
+    /// The text.
+    pub text: String,
+    /// Where the addressees are looked up.
+    #[serde(flatten)]
+    pub scope: Scope,
+}
+
+/// Messages, oldest first.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MessageList {
+    /// Only those for this agent (id, name or prefix).
+    pub agent: Option<String>,
+    /// Only those it has not read.
+    pub unread: bool,
+    /// Where messages and names are looked up.
+    #[serde(flatten)]
+    pub scope: Scope,
+}
+
+/// Marks messages as read by `agent`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MessageAck {
+    /// The reader's id.
+    pub agent: String,
+    /// Sequence numbers as `message.list` gave them.
+    pub seqs: Vec<u64>,
+}
+
+/// Units, sorted by start.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UnitList {
+    /// Only this kind.
+    pub kind: Option<Kind>,
+    /// Ended ones too.
+    pub ended: bool,
+    /// Which projects.
+    #[serde(flatten)]
+    pub scope: Scope,
+}
+
+/// The end of a unit's log, as numbered lines.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct UnitOutput {
+    /// Which unit.
+    pub id: String,
+    /// Where names are looked up first.
+    #[serde(default)]
+    pub project: Option<PathBuf>,
+    /// At most so many lines.
+    #[serde(default = "fifty")]
+    pub tail: usize,
+}
+
+const fn fifty() -> usize {
+    50
+}
+
+/// Turns the connection into a stream of `event` notifications.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EventSubscribe {
+    /// Only these event types; none: all.
+    pub types: Option<Vec<String>>,
+    /// Only this unit (id, name or prefix).
+    pub unit: Option<String>,
+    /// The output of units too, not only what they logged themselves.
+    pub output: bool,
+    /// Which projects.
+    #[serde(flatten)]
+    pub scope: Scope,
+}

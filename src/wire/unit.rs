@@ -1,0 +1,293 @@
+//! A unit: one long-running thing, as told in `run.json`, every `--json` and on the wire.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::id::UnitId;
+use crate::os::Identity;
+
+/// What sort of thing a unit is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Runs, processes, scripts.
+    LocalBash,
+    /// AI sessions and subagents.
+    LocalAgent,
+    /// A command whose lines are events.
+    Monitor,
+    /// A language server.
+    Lsp,
+    /// Reserved.
+    RemoteAgent,
+    /// Reserved.
+    InProcessTeammate,
+    /// Reserved.
+    LocalWorkflow,
+    /// Reserved.
+    Dream,
+}
+
+impl Kind {
+    /// Every kind, the reserved ones too.
+    pub const ALL: [Self; 8] = [
+        Self::LocalBash,
+        Self::LocalAgent,
+        Self::Monitor,
+        Self::Lsp,
+        Self::RemoteAgent,
+        Self::InProcessTeammate,
+        Self::LocalWorkflow,
+        Self::Dream,
+    ];
+
+    /// The letter that ids of this kind start with.
+    pub const fn letter(self) -> char {
+        match self {
+            Self::LocalBash => 'b',
+            Self::LocalAgent => 'a',
+            Self::Monitor => 'm',
+            Self::Lsp => 'l',
+            Self::RemoteAgent => 'r',
+            Self::InProcessTeammate => 't',
+            Self::LocalWorkflow => 'w',
+            Self::Dream => 'd',
+        }
+    }
+}
+
+/// Where a unit stands in its life. The last three are final.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Made, not started.
+    Pending,
+    /// Its process lives.
+    Running,
+    /// It ended with exit code 0, or said that it succeeded.
+    Completed,
+    /// It ended with another code, or crashed.
+    Failed,
+    /// It was stopped, or died of a signal that is not a crash.
+    Killed,
+}
+
+impl Status {
+    /// Whether a unit never leaves this status.
+    pub const fn is_terminal(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Killed)
+    }
+
+    /// The status that a process's end means. A crash by SEGV, ABRT, BUS, ILL or FPE is a failure.
+    pub fn of_end(exit_code: Option<i32>, signal: Option<i32>) -> Self {
+        use rustix::process::Signal;
+        let crashes = [Signal::SEGV, Signal::ABORT, Signal::BUS, Signal::ILL, Signal::FPE];
+        match (exit_code, signal) {
+            (_, Some(signal)) if crashes.iter().any(|s| s.as_raw() == signal) => Self::Failed,
+            (_, Some(_)) | (None, None) => Self::Killed,
+            (Some(0), None) => Self::Completed,
+            (Some(_), None) => Self::Failed,
+        }
+    }
+
+    /// The word used in files, on the wire and for people.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Killed => "killed",
+        }
+    }
+}
+
+/// What a live unit says of itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Presence {
+    /// At work, ready for messages.
+    #[default]
+    Active,
+    /// Nothing to do.
+    Idle,
+    /// At work, do not disturb.
+    Busy,
+}
+
+impl Presence {
+    /// The presence called `word`.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Active, Self::Idle, Self::Busy].into_iter().find(|p| p.word() == word)
+    }
+
+    /// The word used in files, on the wire and for people.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Idle => "idle",
+            Self::Busy => "busy",
+        }
+    }
+}
+
+/// The script a unit runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Script {
+    /// Where it was found; none for an inline command.
+    pub path: Option<PathBuf>,
+    /// SHA-256 of the file's contents, or of the command string; 64 hex digits.
+    pub sha256: String,
+}
+
+/// The state of the git work tree when the unit started.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Git {
+    /// The commit checked out.
+    pub commit: Option<String>,
+    /// Whether there were uncommitted changes.
+    pub dirty: Option<bool>,
+}
+
+/// Paths of a unit's logs; only those that exist for its way of capture.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Logs {
+    /// Everything a terminal would have shown, when the unit had one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<PathBuf>,
+    /// Standard output, byte for byte.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stdout: Option<PathBuf>,
+    /// Standard error, byte for byte.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stderr: Option<PathBuf>,
+    /// What the script logged itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub events: Option<PathBuf>,
+}
+
+/// One unit. Unknown fields of a newer version are ignored, missing ones are defaults.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the names are the contract, and say what they hold")]
+pub struct Unit {
+    pub id: UnitId,
+    pub kind: Kind,
+    pub name: String,
+    /// The agent type it registered with, such as `dev-script`.
+    #[serde(rename = "type", default)]
+    pub agent_type: String,
+    #[serde(default)]
+    pub description: String,
+    pub status: Status,
+    #[serde(default)]
+    pub presence: Presence,
+    /// The command line for people; `argv` has the words.
+    #[serde(default)]
+    pub command: String,
+    #[serde(default)]
+    pub argv: Vec<String>,
+    #[serde(default)]
+    pub cwd: PathBuf,
+    #[serde(default)]
+    pub project: Option<PathBuf>,
+    #[serde(default)]
+    pub pid: Option<u32>,
+    /// RFC 3339, UTC.
+    pub started_at: String,
+    #[serde(default)]
+    pub ended_at: Option<String>,
+    /// By a clock that never jumps.
+    #[serde(default)]
+    pub duration_ms: Option<u64>,
+    #[serde(default)]
+    pub exit_code: Option<i32>,
+    /// The number of the signal it died of.
+    #[serde(default)]
+    pub signal: Option<i32>,
+    #[serde(default)]
+    pub script: Script,
+    #[serde(default)]
+    pub git: Git,
+    /// Who started it: a user name.
+    #[serde(default)]
+    pub owner: String,
+    /// The AI session that owns it.
+    #[serde(default)]
+    pub session: Option<String>,
+    /// The unit inside which it was started.
+    #[serde(default)]
+    pub parent: Option<UnitId>,
+    /// The agent that started it.
+    #[serde(default)]
+    pub agent_id: Option<String>,
+    #[serde(default)]
+    pub ready: bool,
+    #[serde(default)]
+    pub ports: Vec<u16>,
+    #[serde(default)]
+    pub stale: bool,
+    #[serde(default)]
+    pub logs: Logs,
+    #[serde(default)]
+    pub metadata: Map<String, Value>,
+    #[serde(default)]
+    pub host: String,
+    /// Names of the environment's variables, never values.
+    #[serde(default)]
+    pub env_names: Vec<String>,
+    /// Whether its output goes to the daemon's subscribers too.
+    #[serde(default)]
+    pub stream_logs: bool,
+    /// The unit's own process.
+    #[serde(default)]
+    pub process: Option<Identity>,
+    /// The runner that owns its output and its record; none for a script that registered itself.
+    #[serde(default)]
+    pub runner: Option<Identity>,
+}
+
+impl Unit {
+    /// A unit that starts now; the caller fills in the rest.
+    pub fn new(kind: Kind, name: &str) -> Self {
+        Self {
+            id: UnitId::generate(kind),
+            kind,
+            name: name.to_owned(),
+            agent_type: String::new(),
+            description: String::new(),
+            status: Status::Pending,
+            presence: Presence::Active,
+            command: String::new(),
+            argv: Vec::new(),
+            cwd: PathBuf::new(),
+            project: None,
+            pid: None,
+            started_at: crate::time::now(),
+            ended_at: None,
+            duration_ms: None,
+            exit_code: None,
+            signal: None,
+            script: Script::default(),
+            git: Git::default(),
+            owner: String::new(),
+            session: None,
+            parent: None,
+            agent_id: None,
+            ready: false,
+            ports: Vec::new(),
+            stale: false,
+            logs: Logs::default(),
+            metadata: Map::new(),
+            host: String::new(),
+            env_names: Vec::new(),
+            stream_logs: false,
+            process: None,
+            runner: None,
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! A world of its own for each test: HOME, state, socket, project, and whatever daemon it starts.
+#![allow(dead_code, reason = "each test file uses its own part of this")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop here")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// How long a condition may take to come true before a test fails.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A private world. Dropping it ends the daemon that was started in it.
+pub struct Sandbox {
+    root: TempDir,
+}
+
+impl Sandbox {
+    /// An empty HOME and, below it, an empty project folder (no `.idlergear/`).
+    pub fn new() -> Self {
+        let root = tempfile::Builder::new().prefix("ig-").tempdir().unwrap();
+        for dir in ["project", "run", "tmp"] {
+            std::fs::create_dir(root.path().join(dir)).unwrap();
+        }
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        std::fs::set_permissions(root.path().join("run"), private).unwrap();
+        Self { root }
+    }
+
+    /// Like [`Sandbox::new`], with a `.idlergear/` in the project folder.
+    pub fn with_project() -> Self {
+        let sandbox = Self::new();
+        std::fs::create_dir(sandbox.project().join(".idlergear")).unwrap();
+        sandbox
+    }
+
+    pub fn home(&self) -> &Path {
+        self.root.path()
+    }
+
+    pub fn project(&self) -> PathBuf {
+        self.root.path().join("project")
+    }
+
+    pub fn state(&self) -> PathBuf {
+        self.root.path().join(".local/state/idlergear")
+    }
+
+    /// The folder that holds the programs under test.
+    pub fn bin_dir() -> PathBuf {
+        assert_cmd::cargo::cargo_bin("ig-agent").parent().unwrap().to_path_buf()
+    }
+
+    /// `program` (one of ours by name, or any other) in this world, in the project folder.
+    pub fn command(&self, program: &str) -> Command {
+        let ours = Self::bin_dir().join(program);
+        let mut command = Command::new(if ours.is_file() { ours } else { program.into() });
+        self.enter(&mut command);
+        command
+    }
+
+    /// Puts any command into this world.
+    pub fn enter(&self, command: &mut Command) {
+        let path = format!("{}:{}", Self::bin_dir().display(), std::env::var("PATH").unwrap());
+        command
+            .current_dir(self.project())
+            .env_clear()
+            .env("HOME", self.home())
+            .env("PATH", path)
+            .env("TMPDIR", self.home().join("tmp"))
+            .env("XDG_RUNTIME_DIR", self.home().join("run"))
+            .env("USER", "tester")
+            .env("LANG", "C.UTF-8")
+            .env("TERM", "xterm-256color");
+    }
+
+    /// Runs `ig` with `args` to its end.
+    pub fn ig(&self, args: &[&str]) -> Output {
+        self.command("ig").args(args).output().unwrap()
+    }
+
+    /// Runs `ig` with `args`, demands success, returns stdout.
+    pub fn ok(&self, args: &[&str]) -> String {
+        succeed(&self.ig(args), args)
+    }
+
+    /// Runs `ig ... --json` with `args`, demands success, returns the value.
+    pub fn json(&self, args: &[&str]) -> serde_json::Value {
+        serde_json::from_str(&self.ok(args)).unwrap()
+    }
+
+    /// Runs a bash script text in this world.
+    pub fn bash(&self, script: &str) -> Output {
+        self.command("bash").args(["-c", script]).output().unwrap()
+    }
+
+    /// Writes a file below the project folder, with its parents.
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.project().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// Reads a file below the project folder.
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.project().join(name)).unwrap()
+    }
+
+    /// The pid of this world's daemon, as its lock file records it.
+    pub fn daemon_pid(&self) -> Option<u32> {
+        let text = std::fs::read(self.state().join("daemon.lock")).ok()?;
+        let recorded: serde_json::Value = serde_json::from_slice(&text).ok()?;
+        let identity = serde_json::from_value(recorded.get("daemon")?.clone()).ok()?;
+        let identity: idlergear::os::Identity = identity;
+        identity.is_alive().then_some(identity.pid)
+    }
+
+    /// Ends this world's daemon at once.
+    pub fn kill_daemon(&self) {
+        let Some(pid) = self.daemon_pid() else { return };
+        let Some(identity) = idlergear::os::Identity::of(pid) else { return };
+        idlergear::os::signal(&identity, rustix::process::Signal::KILL);
+        wait_until("the daemon is gone", || !identity.is_alive());
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.kill_daemon();
+    }
+}
+
+/// Demands that a command succeeded; returns its stdout.
+pub fn succeed(output: &Output, what: &[&str]) -> String {
+    assert!(
+        output.status.success(),
+        "{what:?} ended with {}\n--- stdout\n{}\n--- stderr\n{}",
+        output.status,
+        stdout(output),
+        stderr(output)
+    );
+    stdout(output)
+}
+
+pub fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Waits for a condition, never for a length of time.
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited {PATIENCE:?} and still not: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// An external tool. Without it the caller skips, loudly; with `IDLERGEAR_REQUIRE_TOOLS=1` (CI)
+/// its absence is a failure.
+pub fn tool(name: &str) -> Option<PathBuf> {
+    if let Ok(path) = which::which(name) {
+        return Some(path);
+    }
+    assert!(
+        std::env::var("IDLERGEAR_REQUIRE_TOOLS").is_err(),
+        "`{name}` is needed: install it, or unset IDLERGEAR_REQUIRE_TOOLS to skip"
+    );
+    eprintln!("SKIPPED: `{name}` is not installed");
+    None
+}
