@@ -1,5 +1,5 @@
 //! A world of its own for each test: HOME, state, socket, project, and whatever daemon it starts.
-#![allow(dead_code, reason = "each test file uses its own part of this")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop here")]
 
 use std::path::{Path, PathBuf};
