@@ -19,3 +19,7 @@ pub mod wire;
 
 #[cfg(feature = "full")]
 pub mod cli;
+#[cfg(feature = "full")]
+pub mod r#gen;
+#[cfg(feature = "full")]
+pub mod suggest;

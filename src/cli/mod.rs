@@ -1,6 +1,9 @@
 //! The command line: one file per command, and here the list of them.
 
+pub mod r#gen;
+pub mod generate_script;
 pub mod lib;
+pub mod run;
 
 use std::process::ExitCode;
 
@@ -18,7 +21,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Gen(r#gen::Args),
     Lib(lib::Args),
+    Run(run::Args),
 }
 
 /// The whole program: reads the command line, runs the command, tells what went wrong.
@@ -28,7 +33,9 @@ pub fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     let outcome = match cli.verb {
+        Verb::Gen(args) => args.run(),
         Verb::Lib(args) => args.run(),
+        Verb::Run(args) => args.run(),
     };
     outcome.unwrap_or_else(|error| fail(&error))
 }
