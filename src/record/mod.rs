@@ -5,6 +5,7 @@
 
 pub mod events;
 pub mod lookup;
+pub mod output;
 pub mod register;
 
 use std::fs;
