@@ -5,6 +5,7 @@
 
 pub mod error;
 pub mod id;
+pub mod neutral;
 pub mod os;
 pub mod paths;
 pub mod private;
@@ -20,3 +21,5 @@ pub mod wire;
 
 #[cfg(feature = "full")]
 pub mod cli;
+#[cfg(feature = "full")]
+pub mod trust;

@@ -1,6 +1,7 @@
 //! The command line: one file per command, and here the list of them.
 
 pub mod lib;
+pub mod trust;
 
 use std::process::ExitCode;
 
@@ -19,6 +20,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Lib(lib::Args),
+    Trust(trust::Args),
 }
 
 /// The whole program: reads the command line, runs the command, tells what went wrong.
@@ -29,6 +31,7 @@ pub fn main() -> ExitCode {
     };
     let outcome = match cli.verb {
         Verb::Lib(args) => args.run(),
+        Verb::Trust(args) => args.run(),
     };
     outcome.unwrap_or_else(|error| fail(&error))
 }
