@@ -6,7 +6,7 @@
 //! spawn     the child, on a PTY or on pipes
 //! relay     bytes on their way: child -> terminal and capture, keyboard -> child; signals; the end
 //! capture   output files and their index
-//! settle    what the command left behind, the record's last word
+//! settle    the record's last word
 //! ```
 //!
 //! `ig run` links it, and so does `ig-agent`, which is what stays resident per detached unit: no

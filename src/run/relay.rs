@@ -14,11 +14,12 @@ use rustix::process::Signal;
 
 use super::capture::{Capture, Stream};
 use super::plan::Plan;
-use super::settle::{self, End};
+use super::settle::End;
 use super::signals::{News, Signals};
 use super::spawn::{Child, Source};
 use super::terminal::{self, Raw};
 use crate::id::UnitId;
+use crate::stop;
 
 /// How much is read at once, bytes.
 const CHUNK: usize = 64 * 1024;
@@ -57,7 +58,7 @@ pub(super) fn relay(
         Relay { child, capture, buffer, keys: Vec::new(), keyboard, passing, end: None };
     let end = relay.until_the_end(signals);
     if plan.tree {
-        settle::end_descendants(relay.child.process.id(), unit);
+        stop::sweep(relay.child.process.id(), unit);
     }
     relay.last_words();
     end
