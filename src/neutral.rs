@@ -5,6 +5,7 @@
 //! is for what people look at.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 use std::iter::Peekable;
 use std::str::Chars;
 
@@ -68,7 +69,9 @@ fn push_shown(out: &mut String, letter: char) {
         _ if is_harmless(letter) => out.push(letter),
         code @ 0..0x20 => out.extend(char::from_u32(0x2400 + code)),
         0x7f => out.push('\u{2421}'),
-        code => out.push_str(&format!("<U+{code:04X}>")),
+        code => {
+            let _ = write!(out, "<U+{code:04X}>");
+        }
     }
 }
 

@@ -55,7 +55,7 @@ pub(crate) struct Args {
 /// Reserved words; `ig run -- status` runs a program of that name.
 #[derive(Debug, Subcommand)]
 enum Verb {
-    Start(start::Args),
+    Start(start::RunStart),
     List(ps::History),
     Status(ps::Status),
     Logs(logs::Args),
