@@ -158,19 +158,6 @@ impl Reader {
         let last = entries.iter().rev().find(|entry| self.reads(entry))?;
         (!self.bytes(last).ends_with(b"\n")).then_some(last.stream)
     }
-
-    fn reads(&self, entry: &Entry) -> bool {
-        self.only.is_none_or(|only| only == entry.stream)
-    }
-
-    fn open(&self, stream: Stream) -> Option<File> {
-        File::open(self.folder.join(stream.file())).ok()
-    }
-
-    fn ends_unfinished(&self, entries: &[Entry]) -> bool {
-        let last = entries.iter().rev().find(|entry| self.reads(entry));
-        last.is_some_and(|entry| !self.bytes(entry).ends_with(b"\n"))
-    }
 }
 
 fn newlines(bytes: &[u8]) -> u64 {
