@@ -29,7 +29,7 @@ pub fn check(files: &[PathBuf]) -> Result<()> {
     match ask::obstacle() {
         Some(obstacle) => Err(refusal(&unknown, obstacle)),
         None if ask::yes(&unknown)? => unknown.iter().try_for_each(store::add),
-        None => Err(refusal(&unknown, "ig trust")),
+        None => Err(refusal(&unknown, "ig trust, once you have read them")),
     }
 }
 
