@@ -74,9 +74,7 @@ fn read(parser: &mut lexopt::Parser) -> Result<Options> {
 /// In the user's terminal: ends as the command ended, by its code or by its signal.
 fn foreground(plan: &Plan) -> Result<ExitCode> {
     let (_, end) = run::run(plan, |_| {})?;
-    if let Some(signal) = end.signal {
-        run::die_of(signal);
-    }
+    run::die_of(end);
     Ok(ExitCode::from(end.shell_code()))
 }
 

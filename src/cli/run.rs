@@ -86,9 +86,7 @@ impl Args {
         if show {
             self.footer(&unit);
         }
-        if let Some(signal) = end.signal {
-            run::die_of(signal);
-        }
+        run::die_of(end);
         Ok(ExitCode::from(end.shell_code()))
     }
 

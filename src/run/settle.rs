@@ -15,6 +15,8 @@ pub struct End {
     pub exit_code: Option<i32>,
     /// The signal it died of.
     pub signal: Option<i32>,
+    /// A key of the terminal asked for that (Ctrl-C, Ctrl-\).
+    pub by_key: bool,
 }
 
 impl End {
