@@ -5,6 +5,7 @@
 
 pub mod error;
 pub mod id;
+pub mod neutral;
 pub mod os;
 pub mod paths;
 pub mod private;
@@ -13,8 +14,10 @@ pub mod time;
 pub mod agent;
 pub mod autostart;
 pub mod record;
+pub mod run;
 pub mod shlib;
 pub mod socket;
+pub mod stop;
 pub mod wire;
 
 #[cfg(feature = "full")]
@@ -23,3 +26,5 @@ pub mod cli;
 pub mod r#gen;
 #[cfg(feature = "full")]
 pub mod suggest;
+#[cfg(feature = "full")]
+pub mod trust;

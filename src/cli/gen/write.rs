@@ -11,7 +11,7 @@ use crate::cli::Outcome;
 use crate::error::{Error, Result};
 use crate::r#gen::place::{self, Existing};
 use crate::r#gen::{self as engine, Request, Script, header, keep, limits};
-use crate::paths;
+use crate::{paths, trust};
 
 /// A script that is made but not written.
 pub(super) struct Draft {
@@ -94,7 +94,7 @@ impl Draft {
         if !force {
             self.refuse_to_lose(&shown)?;
         }
-        trusted(&self.script.project_files)?;
+        trust::check(&self.script.project_files)?;
         if self.existing.text() == self.text {
             place::make_executable(&self.path)?;
             eprintln!("unchanged: {shown}");
@@ -116,11 +116,6 @@ impl Draft {
         Err(Error::new(format!("`{shown}` {why}"))
             .next("--force to overwrite it, or -o PATH; your own lines last between `# ig:keep` and `# ig:end`"))
     }
-}
-
-/// Nothing of the project is written or run by what its owner has not trusted.
-fn trusted(_files: &[PathBuf]) -> Result<()> {
-    Ok(())
 }
 
 /// Becomes the script.
