@@ -12,6 +12,7 @@ pub mod time;
 
 pub mod agent;
 pub mod autostart;
+pub mod port;
 pub mod record;
 pub mod shlib;
 pub mod socket;
