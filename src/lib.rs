@@ -13,6 +13,7 @@ pub mod time;
 
 pub mod agent;
 pub mod autostart;
+pub mod port;
 pub mod record;
 pub mod run;
 pub mod shlib;
