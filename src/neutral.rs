@@ -3,6 +3,8 @@
 //! For every reader but the live passthrough, which is raw. Colour is lost with the rest.
 
 use std::fmt::Write;
+use std::iter::Peekable;
+use std::str::Chars;
 
 /// `text` with every control, direction and invisible character spelt out; lines stay lines.
 pub fn text(text: &str) -> String {
@@ -12,6 +14,37 @@ pub fn text(text: &str) -> String {
 /// `text` on one line: newlines and tabs are spelt out too.
 pub fn line(text: &str) -> String {
     spelt(text, |_| false)
+}
+
+/// A line of output without its colours, titles and line end; what is left is made safe.
+pub fn output(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut letters = text.strip_suffix('\r').unwrap_or(text).chars().peekable();
+    while let Some(letter) = letters.next() {
+        if letter != '\u{1b}' || !skip_sequence(&mut letters) {
+            out.push(letter);
+        }
+    }
+    spelt(&out, |letter| letter == '\t')
+}
+
+/// After an escape: passes over a whole CSI or OSC sequence. False when it is neither.
+fn skip_sequence(letters: &mut Peekable<Chars<'_>>) -> bool {
+    match letters.peek() {
+        Some('[') => {
+            letters.next();
+            while letters.next_if(|c| matches!(c, ' '..='?')).is_some() {}
+            letters.next_if(|c| matches!(c, '@'..='~'));
+        }
+        Some(']') => {
+            while letters.next_if(|c| !matches!(c, '\u{7}' | '\u{1b}')).is_some() {}
+            if letters.next() == Some('\u{1b}') {
+                letters.next_if_eq(&'\\');
+            }
+        }
+        _ => return false,
+    }
+    true
 }
 
 fn spelt(text: &str, keep: impl Fn(char) -> bool) -> String {
@@ -36,6 +69,21 @@ fn deceives(letter: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn output_loses_its_colours_and_nothing_else() {
+        let cases = [
+            ("\u{1b}[1;31mred\u{1b}[0m\tx\r", "red\tx"),
+            ("\u{1b}]0;title\u{7}a", "a"),
+            ("\u{1b}]8;;http://b\u{1b}\\b", "b"),
+            ("\u{1b}c", "\\u{1b}c"),
+            ("50%\r100%", "50%\\u{d}100%"),
+            ("\u{1b}[", ""),
+        ];
+        for (raw, shown) in cases {
+            assert_eq!(output(raw), shown);
+        }
+    }
 
     #[test]
     fn nothing_hides_and_nothing_moves() {
