@@ -24,6 +24,8 @@ pub mod wire;
 #[cfg(feature = "full")]
 pub mod cli;
 #[cfg(feature = "full")]
+pub mod daemon;
+#[cfg(feature = "full")]
 pub mod r#gen;
 #[cfg(feature = "full")]
 pub mod suggest;

@@ -1,5 +1,6 @@
 //! The command line: one file per command, and here the list of them.
 
+mod daemon;
 mod r#gen;
 mod generate_script;
 mod lib;
@@ -34,6 +35,7 @@ enum Verb {
     Logs(logs::Args),
     #[command(alias = "kill")]
     Stop(stop::Args),
+    Daemon(daemon::Args),
     Lib(lib::Args),
     Trust(trust::Args),
 }
@@ -51,6 +53,7 @@ pub fn main() -> ExitCode {
         Verb::Ps(args) => args.run(),
         Verb::Logs(args) => args.run(),
         Verb::Stop(args) => args.run(),
+        Verb::Daemon(args) => args.run(),
         Verb::Lib(args) => args.run(),
         Verb::Trust(args) => args.run(),
     };
