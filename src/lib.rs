@@ -22,4 +22,6 @@ pub mod wire;
 #[cfg(feature = "full")]
 pub mod cli;
 #[cfg(feature = "full")]
+pub mod init;
+#[cfg(feature = "full")]
 pub mod trust;

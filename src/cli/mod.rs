@@ -1,5 +1,6 @@
 //! The command line: one file per command, and here the list of them.
 
+pub mod init;
 pub mod lib;
 pub mod trust;
 
@@ -19,6 +20,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Init(init::Args),
     Lib(lib::Args),
     Trust(trust::Args),
 }
@@ -30,6 +32,7 @@ pub fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     let outcome = match cli.verb {
+        Verb::Init(args) => args.run(),
         Verb::Lib(args) => args.run(),
         Verb::Trust(args) => args.run(),
     };
