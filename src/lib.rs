@@ -17,6 +17,7 @@ pub mod record;
 pub mod run;
 pub mod shlib;
 pub mod socket;
+pub mod stop;
 pub mod wire;
 
 #[cfg(feature = "full")]

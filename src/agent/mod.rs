@@ -2,7 +2,8 @@
 //!
 //! It never fails a script because the daemon is away; `--strict` asks for that.
 
-pub mod run;
+mod run;
+mod stream;
 
 use std::process::ExitCode;
 
@@ -28,6 +29,7 @@ fn dispatch(parser: &mut lexopt::Parser) -> Result<ExitCode> {
     };
     match verb.to_str() {
         Some("run") => run::main(parser),
+        Some("stream") => stream::main(parser),
         _ => Err(Error::usage(format!("`{}` is no verb", verb.to_string_lossy()))),
     }
 }
@@ -35,4 +37,15 @@ fn dispatch(parser: &mut lexopt::Parser) -> Result<ExitCode> {
 /// A command line that makes no sense.
 fn wrong(error: &lexopt::Error) -> Error {
     Error::usage(error.to_string()).code(exit::USAGE)
+}
+
+fn text(parser: &mut lexopt::Parser) -> Result<String> {
+    utf8(parser.value().map_err(|e| wrong(&e))?)
+}
+
+fn utf8(word: std::ffi::OsString) -> Result<String> {
+    word.into_string().map_err(|word| {
+        Error::usage(format!("`{}` is not UTF-8", word.to_string_lossy()))
+            .next("name the file in UTF-8, or run the command through bash -c")
+    })
 }

@@ -11,8 +11,8 @@ use std::process::ExitCode;
 
 use lexopt::prelude::*;
 
-use super::wrong;
-use crate::error::{Error, Result, exit};
+use super::{text, utf8, wrong};
+use crate::error::{Result, exit};
 use crate::run::{self, Plan};
 use crate::wire::unit::Unit;
 
@@ -71,23 +71,10 @@ fn read(parser: &mut lexopt::Parser) -> Result<Options> {
     Ok(options)
 }
 
-fn text(parser: &mut lexopt::Parser) -> Result<String> {
-    utf8(parser.value().map_err(|e| wrong(&e))?)
-}
-
-fn utf8(word: std::ffi::OsString) -> Result<String> {
-    word.into_string().map_err(|word| {
-        Error::usage(format!("`{}` is not UTF-8", word.to_string_lossy()))
-            .next("name the file in UTF-8, or run the command through bash -c")
-    })
-}
-
 /// In the user's terminal: ends as the command ended, by its code or by its signal.
 fn foreground(plan: &Plan) -> Result<ExitCode> {
     let (_, end) = run::run(plan, |_| {})?;
-    if let Some(signal) = end.signal {
-        run::die_of(signal);
-    }
+    run::die_of(end);
     Ok(ExitCode::from(end.shell_code()))
 }
 
