@@ -28,6 +28,8 @@ pub mod daemon;
 #[cfg(feature = "full")]
 pub mod r#gen;
 #[cfg(feature = "full")]
+pub mod init;
+#[cfg(feature = "full")]
 pub mod suggest;
 #[cfg(feature = "full")]
 pub mod trust;

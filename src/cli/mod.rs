@@ -3,6 +3,7 @@
 mod daemon;
 mod r#gen;
 mod generate_script;
+mod init;
 mod lib;
 mod logs;
 mod ps;
@@ -28,6 +29,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Init(init::Args),
     Gen(r#gen::Args),
     Run(run::Args),
     Start(start::Args),
@@ -36,8 +38,8 @@ enum Verb {
     #[command(alias = "kill")]
     Stop(stop::Args),
     Daemon(daemon::Args),
-    Lib(lib::Args),
     Trust(trust::Args),
+    Lib(lib::Args),
 }
 
 /// The whole program: reads the command line, runs the command, tells what went wrong.
@@ -48,6 +50,7 @@ pub fn main() -> ExitCode {
     };
     let outcome = match cli.verb {
         Verb::Gen(args) => args.run(),
+        Verb::Init(args) => args.run(),
         Verb::Run(args) => args.run(),
         Verb::Start(args) => args.run(),
         Verb::Ps(args) => args.run(),

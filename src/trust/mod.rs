@@ -43,6 +43,11 @@ pub fn revoke(root: &Path) -> Result<usize> {
     store::remove_below(root)
 }
 
+/// Takes back every grant for `file`, before it is removed.
+pub fn forget(file: &Path) -> Result<()> {
+    store::remove_of(&Subject::read(file)?)
+}
+
 /// Whether `file` is trusted as it stands now.
 pub fn is_trusted(file: &Path) -> Result<bool> {
     store::holds(&Subject::read(file)?)
