@@ -22,7 +22,7 @@ use minijinja::Value;
 
 use crate::error::Result;
 use crate::shlib;
-use catalog::{Catalog, Found, Shelf};
+use catalog::{Catalog, Found, Level};
 use header::{Header, Made};
 use options::{Layer, Options, Origin, Settled, Var};
 
@@ -110,10 +110,10 @@ pub fn generate(request: &Request, catalog: &Catalog) -> Result<Script> {
 fn parents(catalog: &Catalog, template: &catalog::Template) -> Arc<engine::Load> {
     let catalog = catalog.clone();
     let main = template.source.place.clone();
-    let except = move |shelf: Shelf| (shelf != Shelf::BuiltIn).then(|| main.clone());
-    let shelf = template.shelf;
+    let except = move |level: Level| (level != Level::BuiltIn).then(|| main.clone());
+    let level = template.level;
     Arc::new(move |file| {
-        let found = catalog.source(file, except(shelf).as_deref())?;
+        let found = catalog.source(file, except(level).as_deref())?;
         Ok(found.map(|(_, source)| source))
     })
 }
