@@ -49,6 +49,9 @@ pub(crate) struct Args {
     /// For `--list`, `--show` and `--check`: write JSON
     #[arg(long)]
     json: bool,
+    /// Arguments for the script
+    #[arg(last = true, requires = "run")]
+    args: Vec<String>,
 }
 
 /// What to do with the script.
@@ -64,12 +67,9 @@ pub(crate) struct Action {
     /// Overwrite a file that ig did not write, or that was edited
     #[arg(long)]
     pub(crate) force: bool,
-    /// Run it when it is made; words after `--` go to it
+    /// Run it when it is made; `ig gen` hands it the words after `--`
     #[arg(long)]
     pub(crate) run: bool,
-    /// Arguments for the script
-    #[arg(last = true, requires = "run")]
-    pub(crate) args: Vec<String>,
 }
 
 impl Args {
@@ -112,6 +112,7 @@ impl Args {
             check: false,
             update: false,
             json: false,
+            args: Vec::new(),
         }
     }
 

@@ -131,10 +131,14 @@ impl Catalog {
             return Err(self.unknown(name));
         };
         let meta = meta::parse(&source)?;
-        let project_files = match level {
-            Level::Project => vec![PathBuf::from(&source.place)],
-            _ => Vec::new(),
-        };
+        let (mut source, mut project_files) = (source, Vec::new());
+        if level == Level::Project {
+            project_files.push(PathBuf::from(&source.place));
+        }
+        if level != Level::BuiltIn {
+            // A name of its own, so that it can extend the template that it hides.
+            source.file = format!("{}/{file}", level.word());
+        }
         let shadowed = self.hidden(name, level, false);
         let template = Template { name: name.to_owned(), level, source, meta };
         let (layers, var_places) = (Vec::new(), Vec::new());

@@ -215,6 +215,7 @@ fn misspelt(error: Error, source: &Source, line: usize, values: &[(String, Value
 
 /// `django-dev` for `django-dev.sh.j2`.
 pub fn stem(file: &str) -> &str {
+    let file = file.rsplit('/').next().unwrap_or(file);
     file.strip_suffix(".sh.j2").unwrap_or(file)
 }
 

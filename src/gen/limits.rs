@@ -6,7 +6,7 @@ use super::options::Settled;
 use super::{env, keep};
 use crate::error::{Error, Result};
 
-/// The longest value: what Linux takes as one argument.
+/// What Linux takes as one argument or one variable, its name, `=` and a final NUL counted in.
 const VALUE: usize = 131_072;
 /// The longest script.
 const SCRIPT: usize = 1 << 20;
@@ -47,6 +47,11 @@ pub fn check(request: &Request, settled: &Settled) -> Result<()> {
     for said in &settled.requirements {
         check_value("requirements", &said.value)?;
         not_empty("a requirement", &said.value)?;
+        no_option("a requirement", &said.value, "options of pip go into a requirements file")?;
+    }
+    if let Some(venv) = &settled.venv {
+        not_empty("the venv", &venv.value)?;
+        no_option("the venv", &venv.value, "a path: ./-x")?;
     }
     check_value("venv", settled.venv.as_ref().map_or("", |said| &said.value))?;
     check_value("command", settled.command.as_ref().map_or("", |said| &said.value))?;
@@ -68,8 +73,8 @@ pub fn check(request: &Request, settled: &Settled) -> Result<()> {
 fn check_value(name: &str, value: &str) -> Result<()> {
     let why = if value.contains('\0') {
         "holds a NUL byte, which no shell variable can".to_owned()
-    } else if value.len() > VALUE {
-        format!("has {} bytes, {VALUE} at most", value.len())
+    } else if name.len() + value.len() + 2 > VALUE {
+        format!("has {} bytes, {} at most", value.len(), VALUE - name.len() - 2)
     } else if keep::has_mark(value) {
         "has a line that starts with `# ig:`, which marks ig's own lines".to_owned()
     } else {
@@ -81,6 +86,15 @@ fn check_value(name: &str, value: &str) -> Result<()> {
 fn not_empty(what: &str, value: &str) -> Result<()> {
     if value.trim().is_empty() {
         return Err(Error::usage(format!("{what} is empty")));
+    }
+    Ok(())
+}
+
+/// What starts with `-` would be taken for an option further on.
+fn no_option(what: &str, value: &str, next: &str) -> Result<()> {
+    if value.starts_with('-') {
+        let shown = value.escape_debug();
+        return Err(Error::usage(format!("{what} cannot start with `-`: `{shown}`")).next(next));
     }
     Ok(())
 }
