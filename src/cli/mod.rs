@@ -1,7 +1,9 @@
 //! The command line: one file per command, and here the list of them.
 
+mod daemon;
 mod r#gen;
 mod generate_script;
+mod init;
 mod lib;
 mod logs;
 mod ps;
@@ -27,6 +29,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Init(init::Args),
     Gen(r#gen::Args),
     Run(run::Args),
     Start(start::Args),
@@ -34,8 +37,9 @@ enum Verb {
     Logs(logs::Args),
     #[command(alias = "kill")]
     Stop(stop::Args),
-    Lib(lib::Args),
+    Daemon(daemon::Args),
     Trust(trust::Args),
+    Lib(lib::Args),
 }
 
 /// The whole program: reads the command line, runs the command, tells what went wrong.
@@ -46,11 +50,13 @@ pub fn main() -> ExitCode {
     };
     let outcome = match cli.verb {
         Verb::Gen(args) => args.run(),
+        Verb::Init(args) => args.run(),
         Verb::Run(args) => args.run(),
         Verb::Start(args) => args.run(),
         Verb::Ps(args) => args.run(),
         Verb::Logs(args) => args.run(),
         Verb::Stop(args) => args.run(),
+        Verb::Daemon(args) => args.run(),
         Verb::Lib(args) => args.run(),
         Verb::Trust(args) => args.run(),
     };

@@ -43,6 +43,11 @@ pub fn revoke(root: &Path) -> Result<usize> {
     store::remove_below(root)
 }
 
+/// Takes back every grant for `file`, before it is removed.
+pub fn forget(file: &Path) -> Result<()> {
+    store::remove_of(&Subject::read(file)?)
+}
+
 /// Whether `file` is trusted as it stands now.
 pub fn is_trusted(file: &Path) -> Result<bool> {
     store::holds(&Subject::read(file)?)
@@ -60,8 +65,7 @@ fn untrusted(files: &[PathBuf]) -> Result<Vec<Subject>> {
 }
 
 fn refusal(unknown: &[Subject], next: &str) -> Error {
-    let name =
-        |subject: &Subject| neutral::line(&crate::paths::display(&subject.path)).into_owned();
+    let name = |subject: &Subject| neutral::line(&crate::paths::display(&subject.path));
     let place = unknown.iter().map(name).collect::<Vec<_>>().join(", ");
     let what = match unknown {
         [one] if store::knew(one) => "a file of this project has changed since you trusted it",

@@ -126,10 +126,17 @@ pub(super) fn add(subject: &Subject) -> Result<()> {
 /// Takes back every grant for a file below `root`.
 pub(super) fn remove_below(root: &Path) -> Result<usize> {
     let grants = granted(root);
-    for grant in &grants {
-        fs::remove_file(&grant.file).map_err(|e| Error::io("remove", &grant.file, &e))?;
-    }
+    grants.iter().try_for_each(remove)?;
     Ok(grants.len())
+}
+
+/// Takes back every grant for the path of `subject`.
+pub(super) fn remove_of(subject: &Subject) -> Result<()> {
+    all().iter().filter(|grant| grant.path == subject.path).try_for_each(remove)
+}
+
+fn remove(grant: &Grant) -> Result<()> {
+    fs::remove_file(&grant.file).map_err(|e| Error::io("remove", &grant.file, &e))
 }
 
 /// The grants for files of the project at `root`, sorted by path.

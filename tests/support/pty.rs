@@ -56,6 +56,13 @@ impl Terminal {
         &self.seen
     }
 
+    /// Whether it still runs; reads what it has to say, so that it can go on.
+    pub fn is_running(&mut self) -> bool {
+        while self.read_once() {}
+        std::thread::sleep(Duration::from_millis(10));
+        !self.has_ended()
+    }
+
     /// Waits until `text` shows up after what was waited for before.
     pub fn expect(&mut self, text: &str) {
         let deadline = Instant::now() + self.patience;
