@@ -204,8 +204,9 @@ fn an_agents_name_reaches_the_runner_as_one_word() {
         world.ok(&["gen", "pytest", "--agent-name", name, "--agent-type", name, "--force"]);
         let script = "PATH=$PWD/stubs:/usr/bin:/bin ./scripts/pytest.sh 'x y'";
         let said = stdout(&world.bash(script));
+        let script = world.project().join("scripts/pytest.sh").display().to_string();
         let expected = format!(
-            "run\n--script\n./scripts/pytest.sh\n--name\n{name}\n--type\n{name}\n--tree\n--\nbash\n./scripts/pytest.sh\nx y\n"
+            "run\n--script\n{script}\n--name\n{name}\n--type\n{name}\n--tree\n--\nbash\n{script}\nx y\n"
         );
         assert_eq!(said, expected);
     }

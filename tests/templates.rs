@@ -136,6 +136,67 @@ fn every_script_runs_without_ig_from_any_folder() {
     }
 }
 
+/// With ig there: the same output, and a run on record.
+#[test]
+fn every_script_runs_under_ig() {
+    let world = Sandbox::with_project();
+    world.write("dev/extra.txt", "rich\n");
+    let stubs = stubs(&world);
+    for template in TEMPLATES {
+        for (index, words) in combinations().iter().enumerate().step_by(7) {
+            let name = format!("{template}-{index}");
+            let mut all = vec!["gen", template, &name];
+            all.extend(words.iter().chain(COMMANDS[index % 2]));
+            world.ok(&all);
+            let mut command = world.command("bash");
+            let path =
+                format!("{}:{}:/usr/bin:/bin", stubs.display(), Sandbox::bin_dir().display());
+            command.env("PATH", path).env("IDLERGEAR_NO_DAEMON", "1").current_dir("/");
+            command.arg(world.project().join(format!("scripts/{name}.sh")));
+            let output = command.stdin(Stdio::null()).output().unwrap();
+            assert_eq!(stdout(&output), "ran\n", "{all:?}\n{}", stderr(&output));
+            let registered = !words.contains(&"--no-register");
+            let listed = world.ok(&["run", "list", "--json"]).contains(&format!("\"{name}\""));
+            assert_eq!(listed, registered, "{all:?}");
+        }
+    }
+}
+
+/// The helpers work in the lines that a user keeps in the script, with ig and without.
+#[test]
+fn kept_lines_can_use_the_helpers() {
+    let world = Sandbox::with_project();
+    let script = write_script(&world, "x", &["script", "x", "--command", "true"]);
+    let kept =
+        "# ig:keep\nidlergear_log 'half done'\nidlergear_status busy\nidlergear_send hello\n";
+    let text = std::fs::read_to_string(&script).unwrap().replace("# ig:keep\n", kept);
+    std::fs::write(&script, text).unwrap();
+    let output = run_alone(&world, &script, &[]);
+    assert_eq!((stderr(&output).as_str(), output.status.code()), ("half done\n", Some(0)));
+    let output = world.command("scripts/x.sh").env("IDLERGEAR_NO_DAEMON", "1").output().unwrap();
+    assert!(output.status.success() && stderr(&output).contains("half done"));
+    assert!(world.ok(&["logs", "x", "--events"]).contains("half done"));
+}
+
+/// A script that carries the library is as clean and runs as well, with ig and without.
+#[test]
+fn standalone_scripts_carry_the_library() {
+    let world = Sandbox::with_project();
+    for template in TEMPLATES {
+        let words = ["gen", template, template, "--standalone", "--command", "printf 'ran\\n'"];
+        world.ok(&words);
+        let script = world.project().join(format!("scripts/{template}.sh"));
+        assert_eq!(stdout(&run_alone(&world, &script, &[])), "ran\n");
+        if let Some(shellcheck) = tool("shellcheck") {
+            clean(&Command::new(shellcheck).arg(&script).output().unwrap(), "shellcheck");
+        }
+        if let Some(shfmt) = tool("shfmt") {
+            let output = Command::new(shfmt).args(["-i", "2", "-d"]).arg(&script).output();
+            clean(&output.unwrap(), "shfmt");
+        }
+    }
+}
+
 #[test]
 fn the_templates_own_commands_get_port_and_arguments() {
     let world = Sandbox::new();

@@ -26,11 +26,12 @@ pub struct Meta {
     pub options: Options,
 }
 
-/// Reads the leading `#%#` lines.
+/// Reads the leading `#%#` lines; an empty one ends what is read, and prose may follow.
 pub fn parse(source: &Source) -> Result<Meta> {
     let mut meta = Meta::default();
     let head = source.text.lines().enumerate();
-    for (index, line) in head.map_while(|(i, line)| Some((i, line.strip_prefix("#%#")?))) {
+    let head = head.map_while(|(index, line)| Some((index, line.strip_prefix("#%#")?)));
+    for (index, line) in head.take_while(|(_, line)| !line.trim().is_empty()) {
         let Some((key, value)) = line.split_once(':') else { continue };
         set(&mut meta, key.trim(), value.trim())
             .map_err(|error| error.at(format!("{}:{}", source.place, index + 1)))?;
