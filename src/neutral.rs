@@ -16,10 +16,22 @@ pub fn line(text: &str) -> String {
     spelt(text, |_| false)
 }
 
-/// A line of output without its colours, titles and line end; what is left is made safe.
+/// `text` on one line of at most `width` characters.
+pub fn cell(text: &str, width: usize) -> String {
+    let shown = line(text);
+    if shown.chars().count() <= width {
+        return shown;
+    }
+    shown.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// A line of output as a terminal shows it in the end: without colours and titles, and of a progress
+/// bar that was written over and over only the last state. What is left is made safe.
 pub fn output(text: &str) -> String {
+    let text = text.trim_end_matches('\r');
+    let text = text.rsplit('\r').next().unwrap_or(text);
     let mut out = String::with_capacity(text.len());
-    let mut letters = text.strip_suffix('\r').unwrap_or(text).chars().peekable();
+    let mut letters = text.chars().peekable();
     while let Some(letter) = letters.next() {
         if letter != '\u{1b}' || !skip_sequence(&mut letters) {
             out.push(letter);

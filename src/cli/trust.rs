@@ -75,7 +75,7 @@ fn listing(root: &Path, files: &[PathBuf]) -> serde_json::Value {
             let real = std::fs::canonicalize(file).unwrap_or_else(|_| file.clone());
             let trusted = trust::is_trusted(file).unwrap_or(false);
             let latest = grants.iter().filter(|g| trusted && g.path == real).map(|g| g.at).max();
-            json!({"path": file, "trusted": trusted, "at": latest.map(time::rfc3339)})
+            json!({"path": file.to_string_lossy(), "trusted": trusted, "at": latest.map(time::rfc3339)})
         })
         .collect();
     json!({"schema": 1, "files": files})

@@ -6,7 +6,7 @@
 //! spawn     the child, on a PTY or on pipes
 //! relay     bytes on their way: child -> terminal and capture, keyboard -> child; signals; the end
 //! capture   output files and their index
-//! settle    what the command left behind, the record's last word
+//! settle    the record's last word
 //! ```
 //!
 //! `ig run` links it, and so does `ig-agent`, which is what stays resident per detached unit: no
@@ -46,7 +46,8 @@ pub fn run(plan: &Plan, on_start: impl FnOnce(&Unit)) -> Result<(Unit, End)> {
     let mut child = match spawn::spawn(plan, &unit) {
         Ok(child) => child,
         Err(error) => {
-            let end = End { exit_code: Some(i32::from(error.exit_code())), signal: None };
+            let end =
+                End { exit_code: Some(i32::from(error.exit_code())), signal: None, by_key: false };
             settle::finish(&mut unit, files.folder(), end, clock.elapsed());
             return Err(error);
         }
@@ -67,15 +68,24 @@ pub fn run(plan: &Plan, on_start: impl FnOnce(&Unit)) -> Result<(Unit, End)> {
     Ok((unit, end))
 }
 
-/// Dies of `signal` itself, so that a shell around us sees what it would have seen without us.
-pub fn die_of(signal: i32) {
-    let leaves_no_core = [Signal::INT, Signal::QUIT, Signal::TERM, Signal::HUP];
-    if leaves_no_core.iter().any(|known| known.as_raw() == signal) {
-        let mut core = rustix::process::getrlimit(rustix::process::Resource::Core);
-        core.current = Some(0);
-        let _ = rustix::process::setrlimit(rustix::process::Resource::Core, core);
-        let _ = signal_hook::low_level::emulate_default_handler(signal);
+/// Dies of the signal that the command died of, so that a shell around us sees what it would have
+/// seen without us. Returns when that signal is none to die of, or there was none.
+///
+/// A key told only the command: in raw mode the terminal makes no signals. Our own group, with the
+/// script that called us in it, is told here, as the terminal would have done.
+pub fn die_of(end: End) {
+    let Some(number) = end.signal else { return };
+    let to_die_of = [Signal::INT, Signal::QUIT, Signal::TERM, Signal::HUP];
+    let Some(signal) = to_die_of.into_iter().find(|signal| signal.as_raw() == number) else {
+        return;
+    };
+    let mut core = rustix::process::getrlimit(rustix::process::Resource::Core);
+    core.current = Some(0);
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Core, core);
+    if end.by_key {
+        let _ = rustix::process::kill_current_process_group(signal);
     }
+    let _ = signal_hook::low_level::emulate_default_handler(number);
 }
 
 fn describe(plan: &Plan) -> Unit {

@@ -130,9 +130,13 @@ fn is_script(path: &Path) -> bool {
     regular && file.read(&mut start).is_ok_and(|read| !start[..read].contains(&0))
 }
 
+fn is_name(letter: char) -> bool {
+    letter.is_alphanumeric() || "/._-+".contains(letter)
+}
+
 /// `train` for `./train.sh`, `npm` for `npm run dev`.
 fn default_name(script: Option<&Path>, command: &str) -> String {
-    let first = command.split_whitespace().next().unwrap_or("run");
+    let first = command.split(|c: char| !is_name(c)).find(|word| !word.is_empty()).unwrap_or("run");
     let path = script.unwrap_or(Path::new(first));
     let stem = if script.is_some() { path.file_stem() } else { path.file_name() };
     let name = stem.map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();

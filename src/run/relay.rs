@@ -14,11 +14,12 @@ use rustix::process::Signal;
 
 use super::capture::{Capture, Stream};
 use super::plan::Plan;
-use super::settle::{self, End};
+use super::settle::End;
 use super::signals::{News, Signals};
 use super::spawn::{Child, Source};
 use super::terminal::{self, Raw};
 use crate::id::UnitId;
+use crate::stop;
 
 /// How much is read at once, bytes.
 const CHUNK: usize = 64 * 1024;
@@ -29,6 +30,9 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// ...and no longer than this when it pauses.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// Ctrl-C and Ctrl-\, as nearly every terminal has them.
+const ENDING_KEYS: [u8; 2] = [0x03, 0x1c];
+
 struct Relay<'a> {
     child: &'a mut Child,
     capture: &'a mut Capture,
@@ -37,6 +41,8 @@ struct Relay<'a> {
     keys: Vec<u8>,
     keyboard: bool,
     passing: bool,
+    /// Ctrl-C or Ctrl-\ was typed.
+    key: bool,
     end: Option<End>,
 }
 
@@ -53,11 +59,19 @@ pub(super) fn relay(
     let keyboard = raw.as_ref().is_some_and(Raw::has_keyboard);
     let buffer = vec![0; CHUNK];
     let passing = !plan.detached;
-    let mut relay =
-        Relay { child, capture, buffer, keys: Vec::new(), keyboard, passing, end: None };
+    let mut relay = Relay {
+        child,
+        capture,
+        buffer,
+        keys: Vec::new(),
+        keyboard,
+        passing,
+        key: false,
+        end: None,
+    };
     let end = relay.until_the_end(signals);
     if plan.tree {
-        settle::end_descendants(relay.child.process.id(), unit);
+        stop::sweep(relay.child.process.id(), unit);
     }
     relay.last_words();
     end
@@ -168,7 +182,11 @@ impl Relay<'_> {
     fn read_keyboard(&mut self) {
         match read(rustix::stdio::stdin(), self.buffer.as_mut_slice()) {
             Ok(0) => self.keyboard = false,
-            Ok(count) => self.keys.extend_from_slice(&self.buffer[..count]),
+            Ok(count) => {
+                let typed = &self.buffer[..count];
+                self.key |= typed.iter().any(|byte| ENDING_KEYS.contains(byte));
+                self.keys.extend_from_slice(typed);
+            }
             Err(Errno::AGAIN | Errno::INTR) => {}
             Err(_) => self.keyboard = false,
         }
@@ -208,7 +226,8 @@ impl Relay<'_> {
 
     fn reap(&mut self) {
         if let Ok(Some(status)) = self.child.process.try_wait() {
-            self.end = Some(End { exit_code: status.code(), signal: status.signal() });
+            self.end =
+                Some(End { exit_code: status.code(), signal: status.signal(), by_key: self.key });
         }
     }
 }

@@ -1,18 +1,12 @@
-//! The end: what the command left behind, and the record's last word.
+//! The record's last word.
 
-use std::time::{Duration, Instant};
-
-use rustix::process::Signal;
+use std::time::Duration;
 
 use crate::error::exit;
-use crate::id::UnitId;
-use crate::os::{self, Identity};
 use crate::record::{Folder, events};
+use crate::stop;
 use crate::time;
 use crate::wire::unit::{Status, Unit};
-
-/// How long descendants may take to end after TERM.
-const GRACE: Duration = Duration::from_secs(10);
 
 /// How a command ended: by itself or by a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +15,8 @@ pub struct End {
     pub exit_code: Option<i32>,
     /// The signal it died of.
     pub signal: Option<i32>,
+    /// A key of the terminal asked for that (Ctrl-C, Ctrl-\).
+    pub by_key: bool,
 }
 
 impl End {
@@ -43,32 +39,9 @@ pub(super) fn finish(unit: &mut Unit, folder: Option<&Folder>, end: End, length:
     unit.duration_ms = u64::try_from(length.as_millis()).ok();
     if let Some(folder) = folder {
         events::apply(&folder.events(), unit);
+        if stop::was_requested(folder) {
+            unit.status = Status::Killed;
+        }
         let _ = folder.save(unit);
     }
-}
-
-/// Ends whoever the command left behind: TERM, then KILL after the grace.
-pub(super) fn end_descendants(leader: u32, unit: &UnitId) {
-    let left = survivors(leader, unit);
-    for process in &left {
-        os::signal(process, Signal::TERM);
-    }
-    let deadline = Instant::now() + GRACE;
-    while left.iter().any(Identity::is_alive) && Instant::now() < deadline {
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    for process in left.iter().filter(|process| process.is_alive()) {
-        os::signal(process, Signal::KILL);
-    }
-}
-
-/// Who is provably the unit's: members of the group or session that its process led, and whoever
-/// carries its id in the environment it was started with.
-fn survivors(leader: u32, unit: &UnitId) -> Vec<Identity> {
-    let mark = format!("IDLERGEAR_RUN_ID={unit}");
-    let mut left = os::members(leader);
-    left.extend(os::started_with(&mark));
-    let own = std::process::id();
-    left.retain(|process| process.pid != own);
-    left
 }

@@ -14,7 +14,7 @@ pub(super) fn obstacle() -> Option<&'static str> {
         );
     }
     let seen = io::stdin().is_terminal() && io::stderr().is_terminal();
-    (!seen).then_some("ig trust")
+    (!seen).then_some("ig trust, in a terminal")
 }
 
 /// Shows the files whole and asks for a yes.

@@ -29,7 +29,7 @@ pub fn check(files: &[PathBuf]) -> Result<()> {
     match ask::obstacle() {
         Some(obstacle) => Err(refusal(&unknown, obstacle)),
         None if ask::yes(&unknown)? => unknown.iter().try_for_each(store::add),
-        None => Err(refusal(&unknown, "ig trust")),
+        None => Err(refusal(&unknown, "ig trust, once you have read them")),
     }
 }
 
@@ -41,6 +41,11 @@ pub fn grant(file: &Path) -> Result<()> {
 /// Takes back every grant for the project at `root`; returns how many there were.
 pub fn revoke(root: &Path) -> Result<usize> {
     store::remove_below(root)
+}
+
+/// Takes back every grant for `file`, before it is removed.
+pub fn forget(file: &Path) -> Result<()> {
+    store::remove_of(&Subject::read(file)?)
 }
 
 /// Whether `file` is trusted as it stands now.

@@ -2,7 +2,6 @@
 //! the path. It lies in the user's state folder and never counts from inside a repository.
 
 use std::ffi::OsStr;
-use std::fmt::Write;
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
@@ -13,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::paths::{self, PROJECT_DIR};
+use crate::run::plan::hex;
 use crate::{neutral, private};
 
 /// Bytes of a file that can be trusted: what is longer nobody reads before saying yes.
@@ -66,10 +66,7 @@ impl Subject {
             .chain_update([0])
             .chain_update(&self.content)
             .finalize();
-        hash.iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        hex(&hash)
     }
 }
 
@@ -129,10 +126,17 @@ pub(super) fn add(subject: &Subject) -> Result<()> {
 /// Takes back every grant for a file below `root`.
 pub(super) fn remove_below(root: &Path) -> Result<usize> {
     let grants = granted(root);
-    for grant in &grants {
-        fs::remove_file(&grant.file).map_err(|e| Error::io("remove", &grant.file, &e))?;
-    }
+    grants.iter().try_for_each(remove)?;
     Ok(grants.len())
+}
+
+/// Takes back every grant for the path of `subject`.
+pub(super) fn remove_of(subject: &Subject) -> Result<()> {
+    all().iter().filter(|grant| grant.path == subject.path).try_for_each(remove)
+}
+
+fn remove(grant: &Grant) -> Result<()> {
+    fs::remove_file(&grant.file).map_err(|e| Error::io("remove", &grant.file, &e))
 }
 
 /// The grants for files of the project at `root`, sorted by path.
