@@ -49,10 +49,8 @@ fn sweep(world: &Sandbox) -> Vec<PathBuf> {
         for (index, words) in combinations().iter().enumerate() {
             let command = COMMANDS[index % 2];
             let own = template != "script" && index % 3 == 0;
-            let words: Vec<_> = match own {
-                true => words.clone(),
-                false => words.iter().chain(command).copied().collect(),
-            };
+            let command: &[&str] = if own { &[] } else { command };
+            let words: Vec<_> = words.iter().chain(command).copied().collect();
             let name = format!("{template}-{index}");
             let text = generate(world, template, &name, &words);
             paths.push(world.write(&format!("scripts/{name}.sh"), &text));
