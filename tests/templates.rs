@@ -119,7 +119,7 @@ fn every_script_runs_without_ig_from_any_folder() {
     let world = Sandbox::new();
     world.write("dev/extra.txt", "rich\n");
     for template in TEMPLATES {
-        for (index, words) in combinations().iter().enumerate().step_by(5) {
+        for (index, words) in combinations().iter().enumerate().step_by(11) {
             let command = COMMANDS[index % 2];
             let name = format!("{template}-{index}");
             let mut all = vec!["gen", template, &name];
@@ -141,7 +141,7 @@ fn every_script_runs_under_ig() {
     world.write("dev/extra.txt", "rich\n");
     let stubs = stubs(&world);
     for template in TEMPLATES {
-        for (index, words) in combinations().iter().enumerate().step_by(7) {
+        for (index, words) in combinations().iter().enumerate().step_by(13) {
             let name = format!("{template}-{index}");
             let mut all = vec!["gen", template, &name];
             all.extend(words.iter().chain(COMMANDS[index % 2]));
