@@ -92,6 +92,10 @@ fn run(world: &Sandbox, script: &str, args: &[String]) -> Output {
     command.env("PATH", "/usr/bin:/bin").current_dir("/").args(args).output().unwrap()
 }
 
+fn nul_ended(args: &[impl AsRef<str>]) -> String {
+    args.iter().flat_map(|arg| [arg.as_ref(), "\0"]).collect()
+}
+
 /// The environment that `env -0` printed.
 fn environment(output: &Output) -> BTreeMap<String, String> {
     let text = stdout(output);
@@ -114,7 +118,7 @@ fn values_from_flags_arrive_as_they_were_given() {
         prop_assert!(world.ig(&["gen", "--check"]).status.success(), "made again, the same");
         world.ok(&[&words[..], &["--command", "printf '%s\\0'"]].concat());
         let output = run(&world, "scripts/x.sh", &args);
-        let expected: String = args.iter().map(|arg| format!("{arg}\0")).collect();
+        let expected = nul_ended(&args);
         let expected = if args.is_empty() { "\0".to_owned() } else { expected };
         prop_assert_eq!(stdout(&output), expected);
         Ok(())
@@ -132,7 +136,7 @@ fn words_of_a_command_arrive_as_they_were_given() {
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         world.ok(&[&words[..], &command[..], &args[..]].concat());
         let output = run(&world, "scripts/x.sh", &[]);
-        let expected: String = args.iter().map(|arg| format!("{arg}\0")).collect();
+        let expected = nul_ended(&args);
         prop_assert_eq!(stdout(&output), expected, "{}", stderr(&output));
         Ok(())
     };

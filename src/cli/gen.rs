@@ -50,8 +50,8 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
     /// Arguments for the script
-    #[arg(last = true, requires = "run")]
-    args: Vec<String>,
+    #[arg(last = true, requires = "run", value_name = "ARGS")]
+    rest: Vec<String>,
 }
 
 /// What to do with the script.
@@ -112,7 +112,7 @@ impl Args {
             check: false,
             update: false,
             json: false,
-            args: Vec::new(),
+            rest: Vec::new(),
         }
     }
 

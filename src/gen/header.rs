@@ -42,7 +42,7 @@ impl Header {
         let at = opening(text);
         let (head, body) = text.split_at(at);
         let note = format!(
-            "# Made by `ig gen` from the template {}; `ig gen --update` makes it again, from this:\n",
+            "# Made by ig from the template {}. To make it again, from this: ig gen --update\n",
             quote::comment(&self.made.template)
         );
         let args = format!("{ARGS}{}\n", one_line(&self.args)?);

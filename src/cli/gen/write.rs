@@ -38,7 +38,7 @@ pub(super) fn one(world: &World, args: &Args) -> Outcome {
     draft.save(args.action.force)?;
     println!("{}", paths::display(&draft.path));
     if args.action.run {
-        return run(&draft.path, &args.args);
+        return run(&draft.path, &args.rest);
     }
     Ok(ExitCode::SUCCESS)
 }
