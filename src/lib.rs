@@ -5,6 +5,7 @@
 
 pub mod error;
 pub mod id;
+pub mod neutral;
 pub mod os;
 pub mod paths;
 pub mod private;
@@ -14,9 +15,21 @@ pub mod agent;
 pub mod autostart;
 pub mod port;
 pub mod record;
+pub mod run;
 pub mod shlib;
 pub mod socket;
+pub mod stop;
 pub mod wire;
 
 #[cfg(feature = "full")]
 pub mod cli;
+#[cfg(feature = "full")]
+pub mod daemon;
+#[cfg(feature = "full")]
+pub mod r#gen;
+#[cfg(feature = "full")]
+pub mod init;
+#[cfg(feature = "full")]
+pub mod suggest;
+#[cfg(feature = "full")]
+pub mod trust;

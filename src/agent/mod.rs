@@ -11,8 +11,10 @@ mod log;
 mod port;
 mod recv;
 mod register;
+mod run;
 mod send;
 mod status;
+mod stream;
 mod target;
 mod unregister;
 mod wait;
@@ -53,7 +55,7 @@ struct Verb {
     run: fn(Words) -> Outcome,
 }
 
-const VERBS: [Verb; 9] = [
+const VERBS: [Verb; 11] = [
     Verb { name: "register", forgiving: true, run: register::run },
     Verb { name: "unregister", forgiving: true, run: unregister::run },
     Verb { name: "log", forgiving: true, run: log::run },
@@ -63,6 +65,8 @@ const VERBS: [Verb; 9] = [
     Verb { name: "wait", forgiving: false, run: wait::run },
     Verb { name: "port", forgiving: false, run: port::run },
     Verb { name: "lib", forgiving: false, run: lib::run },
+    Verb { name: "run", forgiving: false, run: run::run },
+    Verb { name: "stream", forgiving: false, run: stream::run },
 ];
 
 /// The whole program.

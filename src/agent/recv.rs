@@ -95,7 +95,8 @@ impl Inbox {
     fn unread(&self, waiting: bool) -> Result<Vec<Message>> {
         let Some(mut client) = self.daemon(waiting)? else { return Ok(Vec::new()) };
         let scope = Scope { project: None, all: true };
-        let list = MessageList { agent: Some(self.id.clone()), unread: true, scope };
+        let agent = Some(self.id.clone());
+        let list = MessageList { agent, unread: true, scope, ..MessageList::default() };
         client.call::<Messages>(&Request::MessageList(list)).map(|answer| answer.messages)
     }
 

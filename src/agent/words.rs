@@ -52,10 +52,22 @@ impl Words {
         self.parser.value().map(text).map_err(bad)
     }
 
+    /// Everything from here on, as it was typed: a command has to stay what it is.
+    pub(super) fn rest(&mut self) -> Result<Vec<String>> {
+        self.parser.raw_args().map_err(bad)?.map(exact).collect()
+    }
+
     /// The same, as a number.
     pub(super) fn number<T: std::str::FromStr>(&mut self, option: &str) -> Result<T> {
         number(&self.value()?, &format!("--{option}"))
     }
+}
+
+fn exact(word: OsString) -> Result<String> {
+    word.into_string().map_err(|word| {
+        Error::usage(format!("`{}` is not UTF-8", word.to_string_lossy()))
+            .next("name it in UTF-8, or run the command through bash -c")
+    })
 }
 
 /// Bytes that are no UTF-8 cannot be told in JSON: they are shown as what they are, unreadable.

@@ -1,6 +1,17 @@
 //! The command line: one file per command, and here the list of them.
 
-pub mod lib;
+mod daemon;
+mod r#gen;
+mod generate_script;
+mod init;
+mod lib;
+mod logs;
+mod ps;
+mod run;
+mod start;
+mod stop;
+mod table;
+mod trust;
 
 use std::process::ExitCode;
 
@@ -18,6 +29,16 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Init(init::Args),
+    Gen(r#gen::Args),
+    Run(run::Args),
+    Start(start::Args),
+    Ps(ps::Args),
+    Logs(logs::Args),
+    #[command(alias = "kill")]
+    Stop(stop::Args),
+    Daemon(daemon::Args),
+    Trust(trust::Args),
     Lib(lib::Args),
 }
 
@@ -28,7 +49,16 @@ pub fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     let outcome = match cli.verb {
+        Verb::Gen(args) => args.run(),
+        Verb::Init(args) => args.run(),
+        Verb::Run(args) => args.run(),
+        Verb::Start(args) => args.run(),
+        Verb::Ps(args) => args.run(),
+        Verb::Logs(args) => args.run(),
+        Verb::Stop(args) => args.run(),
+        Verb::Daemon(args) => args.run(),
         Verb::Lib(args) => args.run(),
+        Verb::Trust(args) => args.run(),
     };
     outcome.unwrap_or_else(|error| fail(&error))
 }
@@ -37,7 +67,12 @@ pub fn main() -> ExitCode {
 /// it was `ig run`'s, whose other codes belong to the command it runs.
 fn usage(error: &clap::Error) -> ExitCode {
     let _ = error.print();
-    ExitCode::from(if error.use_stderr() { exit::USAGE } else { exit::OK })
+    let ran = std::env::args_os().nth(1).is_some_and(|verb| verb == "run");
+    ExitCode::from(match (error.use_stderr(), ran) {
+        (false, _) => exit::OK,
+        (true, true) => exit::RUN_FAILED,
+        (true, false) => exit::USAGE,
+    })
 }
 
 fn fail(error: &Error) -> ExitCode {

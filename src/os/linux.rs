@@ -43,6 +43,14 @@ pub(super) fn processes() -> Vec<Process> {
         .collect()
 }
 
+pub(super) fn started_with(assignment: &[u8]) -> Vec<u32> {
+    let has = |pid: u32| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|entry| entry == assignment)
+    };
+    processes().into_iter().map(|p| p.pid).filter(|pid| has(*pid)).collect()
+}
+
 /// A handle that becomes readable when the process ends; None when it is gone already.
 pub fn exit_handle(identity: &Identity) -> Option<OwnedFd> {
     let handle = pidfd_open(super::pid(identity.pid)?, PidfdFlags::NONBLOCK).ok()?;

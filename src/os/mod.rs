@@ -71,6 +71,23 @@ pub struct PortOwner {
     pub command: String,
 }
 
+/// Everybody in the group or the session that `leader` leads or led, alive. Zombies do not count.
+pub fn members(leader: u32) -> Vec<Identity> {
+    let boot = here::boot_id();
+    here::processes()
+        .into_iter()
+        .filter(|p| !p.zombie && (p.group == leader || p.session == leader))
+        .map(|p| Identity { pid: p.pid, start: p.start, boot: boot.clone() })
+        .collect()
+}
+
+/// Everybody who was started with the variable `assignment` (`NAME=value`) in the environment.
+/// Nobody where the system does not tell.
+pub fn started_with(assignment: &str) -> Vec<Identity> {
+    let found = here::started_with(assignment.as_bytes());
+    found.into_iter().filter_map(Identity::of).collect()
+}
+
 /// `root` and its descendants, and whoever is in the group or session that `root` leads.
 ///
 /// Reparented processes are found by group and session, which they keep unless they leave on purpose.

@@ -5,7 +5,9 @@
 
 pub mod events;
 pub mod lookup;
+pub mod output;
 pub mod register;
+pub mod scope;
 
 use std::fs;
 use std::io;

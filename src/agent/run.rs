@@ -1,0 +1,99 @@
+//! `ig-agent run`: the runner, for scripts that put themselves under it and for background units.
+//!
+//! ```text
+//! ig-agent run [--name N] [--type T] [--script PATH] [--stream] [--tree] [--pty|--no-pty]
+//!              [--no-register] [--detach] [--] CMD...
+//! ```
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::Outcome;
+use super::words::{Word, Words, unknown};
+use crate::error::{Result, exit};
+use crate::run::{self as runner, Plan};
+use crate::wire::unit::Unit;
+
+#[derive(Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
+struct Options {
+    name: Option<String>,
+    agent_type: String,
+    script: Option<PathBuf>,
+    stream: bool,
+    tree: bool,
+    no_register: bool,
+    pty: Option<bool>,
+    detach: bool,
+    words: Vec<String>,
+}
+
+pub(super) fn run(words: Words) -> Outcome {
+    let failed = |error: crate::error::Error| error.code(exit::RUN_FAILED);
+    let options = read(words).map_err(failed)?;
+    let mut plan = Plan::new(options.words)
+        .map_err(failed)?
+        .with_script(options.script)
+        .with_name(options.name);
+    plan.agent_type = options.agent_type;
+    plan.stream = options.stream;
+    plan.tree = options.tree;
+    plan.register = !options.no_register && !crate::paths::no_daemon();
+    plan.pty = options.pty;
+    plan.detached = options.detach;
+    if plan.detached { background(&plan) } else { foreground(&plan) }
+}
+
+fn read(mut words: Words) -> Result<Options> {
+    let mut options = Options::default();
+    while let Some(word) = words.next()? {
+        let option = match word {
+            Word::Option(option) => option,
+            Word::Value(first) => {
+                options.words = std::iter::once(first).chain(words.rest()?).collect();
+                break;
+            }
+        };
+        match option.as_str() {
+            "name" => options.name = Some(words.value()?),
+            "type" => options.agent_type = words.value()?,
+            "script" => options.script = Some(words.value()?.into()),
+            "stream" => options.stream = true,
+            "tree" => options.tree = true,
+            "no-register" => options.no_register = true,
+            "pty" => options.pty = Some(true),
+            "no-pty" => options.pty = Some(false),
+            "detach" => options.detach = true,
+            _ => return Err(unknown(&Word::Option(option))),
+        }
+    }
+    Ok(options)
+}
+
+/// In the user's terminal: ends as the command ended, by its code or by its signal.
+fn foreground(plan: &Plan) -> Outcome {
+    let (_, end) = runner::run(plan, |_| {})?;
+    runner::die_of(end);
+    Ok(ExitCode::from(end.shell_code()))
+}
+
+/// On our own: the caller reads the unit as one line of JSON from our stdout and goes on.
+fn background(plan: &Plan) -> Outcome {
+    let _ = rustix::process::setsid();
+    runner::run(plan, announce)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Tells the caller, then lets go of its streams.
+fn announce(unit: &Unit) {
+    let line = serde_json::to_string(unit).unwrap_or_default();
+    let mut stdout = std::io::stdout();
+    let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+    let flags = rustix::fs::OFlags::RDWR;
+    if let Ok(null) = rustix::fs::open(c"/dev/null", flags, rustix::fs::Mode::empty()) {
+        let _ = rustix::stdio::dup2_stdin(&null);
+        let _ = rustix::stdio::dup2_stdout(&null);
+        let _ = rustix::stdio::dup2_stderr(&null);
+    }
+}

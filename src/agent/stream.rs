@@ -1,0 +1,111 @@
+//! `ig-agent stream`: keeps what flows through it, as `tee` would.
+//!
+//! ```text
+//! make 2>&1 | ig-agent stream [--name N]       a unit of its own, until the end of the input
+//! ./x.sh 2>&1 | ig-agent stream ID             output of the unit ID, which registered itself
+//! ```
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use rustix::io::{Errno, read, write};
+
+use super::Outcome;
+use super::words::{Word, Words, unknown};
+use crate::error::{Error, Result};
+use crate::os::Identity;
+use crate::paths;
+use crate::record::{Folder, register};
+use crate::run::capture::{Capture, Stream};
+use crate::time;
+use crate::wire::unit::{Kind, Status, Unit};
+
+/// How much is read at once, bytes.
+const CHUNK: usize = 256 * 1024;
+
+pub(super) fn run(mut words: Words) -> Outcome {
+    let mut id = None;
+    let mut name = "stream".to_owned();
+    while let Some(word) = words.next()? {
+        match word {
+            Word::Option(option) if option == "name" => name = words.value()?,
+            Word::Value(value) if id.is_none() => id = Some(value),
+            word => return Err(unknown(&word)),
+        }
+    }
+    match id {
+        Some(id) => into(&existing(&id)?),
+        None => own(&name)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The folder of a live unit whose output nobody else writes.
+fn existing(id: &str) -> Result<Folder> {
+    let project = paths::current_project();
+    let folder = Folder::of(id, project.as_deref())
+        .ok_or_else(|| Error::new(format!("nothing here has the id `{id}`")).next("ig ps --all"))?;
+    let mut unit = folder.load()?;
+    if unit.runner.is_some() {
+        return Err(Error::new(format!("the output of `{id}` is kept by its runner already")));
+    }
+    unit.logs.stdout = Some(folder.file(Stream::Stdout.file()));
+    save(&folder, &unit)?;
+    Ok(folder)
+}
+
+/// A unit that lives as long as its input.
+fn own(name: &str) -> Result<()> {
+    let mut unit = Unit::new(Kind::LocalBash, name);
+    register::describe_caller(&mut unit);
+    unit.status = Status::Running;
+    unit.pid = Some(std::process::id());
+    unit.process = Identity::own();
+    let (folder, warning) = Folder::create(&unit)?;
+    crate::run::warn(warning.as_ref());
+    unit.logs.stdout = Some(folder.file(Stream::Stdout.file()));
+    unit.logs.events = Some(folder.events());
+    save(&folder, &unit)?;
+    let _ = folder.link_live(&unit.id);
+    let _ = crate::autostart::nudge();
+    let clock = Instant::now();
+    into(&folder);
+    unit.status = Status::Completed;
+    unit.exit_code = Some(0);
+    unit.ended_at = Some(time::now());
+    unit.duration_ms = u64::try_from(clock.elapsed().as_millis()).ok();
+    save(&folder, &unit)
+}
+
+fn save(folder: &Folder, unit: &Unit) -> Result<()> {
+    folder.save(unit).map_err(|e| Error::io("write", folder.file("run.json"), &e))
+}
+
+/// Copies stdin to stdout and to the unit's log, until the input ends or nobody reads us any more.
+fn into(folder: &Folder) {
+    let mut capture = Capture::new(Some(folder.path()));
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        let count = match read(rustix::stdio::stdin(), buffer.as_mut_slice()) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(Errno::INTR) => continue,
+            Err(_) => break,
+        };
+        capture.store(Stream::Stdout, &buffer[..count]);
+        if pass(&buffer[..count]).is_err() {
+            break;
+        }
+    }
+}
+
+fn pass(mut bytes: &[u8]) -> std::result::Result<(), Errno> {
+    while !bytes.is_empty() {
+        match write(rustix::stdio::stdout(), bytes) {
+            Ok(count) => bytes = &bytes[count..],
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

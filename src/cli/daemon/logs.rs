@@ -1,0 +1,108 @@
+//! `ig daemon logs`: what agents log and print, back and live.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::echo::Echoes;
+use super::follow;
+use crate::cli::Outcome;
+use crate::error::Result;
+use crate::neutral;
+use crate::wire::client::Client;
+use crate::wire::reply::{LogLine, Output};
+use crate::wire::request::{Request, Scope, UnitOutput};
+
+/// Show the log of an agent, or of all agents of this project
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Its id, name, or the start of its id
+    who: Option<String>,
+    /// Go on with what comes, until the agent ends
+    #[arg(short, long)]
+    follow: bool,
+    /// The last N lines of each
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 50)]
+    tail: usize,
+    /// Of all projects
+    #[arg(long, conflicts_with = "who")]
+    all: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+impl Args {
+    pub(crate) fn run(self) -> Outcome {
+        let mut client = super::connect()?;
+        let scope = super::scope(self.all);
+        let mut shower =
+            Shower { json: self.json, named: self.who.is_none(), echoes: Echoes::default() };
+        if self.follow {
+            follow::follow(client, self.who.as_deref(), &scope, self.tail, |line| {
+                shower.show(line);
+            })?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let lines = match &self.who {
+            Some(who) => lines_of(&mut client, who, &scope, self.tail)?,
+            None => lines_of_all(&mut client, &scope, self.tail)?,
+        };
+        if lines.is_empty() && !self.json {
+            eprintln!("nothing was logged yet\n  try: ig daemon logs -f");
+        }
+        for line in &lines {
+            shower.show(line);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn lines_of(client: &mut Client, who: &str, scope: &Scope, tail: usize) -> Result<Vec<LogLine>> {
+    let asked = UnitOutput { id: who.to_owned(), project: scope.project.clone(), tail };
+    Ok(client.call::<Output>(&Request::UnitOutput(asked))?.lines)
+}
+
+fn lines_of_all(client: &mut Client, scope: &Scope, tail: usize) -> Result<Vec<LogLine>> {
+    let mut lines = Vec::new();
+    for agent in super::pages::agents(client, scope)? {
+        lines.extend(lines_of(client, agent.id.as_str(), scope, tail)?);
+    }
+    lines.sort_by(|a, b| a.at.cmp(&b.at));
+    Ok(lines)
+}
+
+/// Prints lines as they were asked for.
+struct Shower {
+    json: bool,
+    named: bool,
+    echoes: Echoes,
+}
+
+impl Shower {
+    fn show(&mut self, line: &LogLine) {
+        if self.json {
+            super::print(json!(line));
+        } else if self.echoes.is_echo(line) {
+            // It was shown a moment ago.
+        } else if self.named {
+            super::print(format_args!("{} | {}", neutral::line(&line.name), shown(line)));
+        } else {
+            super::print(shown(line));
+        }
+    }
+}
+
+/// The text of a line, with its level when that matters; harmless when a person looks.
+pub(super) fn shown(line: &LogLine) -> String {
+    let text = if std::io::stdout().is_terminal() {
+        neutral::output(&line.text)
+    } else {
+        line.text.clone()
+    };
+    match line.level.as_deref() {
+        Some(level @ ("warn" | "error" | "debug")) => format!("{level}: {text}"),
+        _ => text,
+    }
+}

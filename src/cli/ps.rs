@@ -1,0 +1,168 @@
+//! `ig ps`, `ig run list`, `ig run status`: what runs and what ran, from the files alone.
+
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use super::{Outcome, table};
+use crate::neutral::{cell, line};
+use crate::os;
+use crate::record::scope;
+use crate::time;
+use crate::wire::reply::Units;
+use crate::wire::unit::Unit;
+
+/// List what runs now in this project
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Every project
+    #[arg(long)]
+    all: bool,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Args {
+    pub(crate) fn run(self) -> Outcome {
+        let mut units = if self.all { scope::everywhere() } else { scope::here() };
+        units.retain(|unit| !unit.status.is_terminal());
+        show(units, self.json, "nothing runs here; start something with `ig run COMMAND`");
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// List what ran in this project, the newest last
+#[derive(Debug, clap::Args)]
+pub(crate) struct History {
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl History {
+    pub(crate) fn run(self) -> Outcome {
+        show(scope::here(), self.json, "no runs here yet; make one with `ig run COMMAND`");
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Show what runs and what ran last, or one unit whole
+#[derive(Debug, clap::Args)]
+pub(crate) struct Status {
+    /// Id, name or the first four characters of an id
+    id: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Status {
+    pub(crate) fn run(self) -> Outcome {
+        if let Some(id) = &self.id {
+            let (mut unit, _) = scope::find(id)?;
+            add_ports(&mut unit);
+            if self.json {
+                println!("{}", json(&unit));
+            } else {
+                describe(&unit);
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        let units = scope::here();
+        let last = units.iter().rposition(|unit| unit.status.is_terminal());
+        let shown = units
+            .iter()
+            .enumerate()
+            .filter(|(index, unit)| !unit.status.is_terminal() || Some(*index) == last)
+            .map(|(_, unit)| unit.clone())
+            .collect();
+        show(shown, self.json, "no runs here yet; make one with `ig run COMMAND`");
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn show(mut units: Vec<Unit>, as_json: bool, when_empty: &str) {
+    units.iter_mut().for_each(add_ports);
+    if as_json {
+        println!("{}", json(&Units { schema: 1, units, next: None }));
+    } else if units.is_empty() {
+        eprintln!("{when_empty}");
+    } else {
+        let rows: Vec<Vec<String>> = units.iter().map(row).collect();
+        table::print(&["ID", "NAME", "STATUS", "PID", "PORTS", "SINCE", "COMMAND"], &rows);
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default()
+}
+
+/// Ports are not in the record: whoever asks wants to know what is open now.
+pub(crate) fn add_ports(unit: &mut Unit) {
+    if let Some(process) = unit.process.as_ref().filter(|process| process.is_alive()) {
+        let pids: Vec<u32> = os::tree(process.pid).iter().map(|process| process.pid).collect();
+        unit.ports = os::listening_ports(&pids);
+    }
+}
+
+fn row(unit: &Unit) -> Vec<String> {
+    let ports: Vec<String> = unit.ports.iter().map(ToString::to_string).collect();
+    vec![
+        unit.id.to_string(),
+        cell(&unit.name, 30),
+        state(unit),
+        unit.pid.map(|pid| pid.to_string()).unwrap_or_default(),
+        ports.join(","),
+        age(unit),
+        cell(&unit.command, 60),
+    ]
+}
+
+/// `running`, `running, busy`, `failed (3)`, `killed (SIGTERM)`.
+pub(crate) fn state(unit: &Unit) -> String {
+    let word = unit.status.word();
+    match (unit.status.is_terminal(), unit.exit_code, unit.signal) {
+        (true, Some(code), _) if code != 0 => format!("{word} ({code})"),
+        (true, None, Some(signal)) => format!("{word} ({})", signal_name(signal)),
+        (true, ..) => word.to_owned(),
+        (false, ..) if unit.presence == crate::wire::unit::Presence::Active => word.to_owned(),
+        (false, ..) => format!("{word}, {}", unit.presence.word()),
+    }
+}
+
+fn signal_name(number: i32) -> String {
+    signal_hook::low_level::signal_name(number).map_or_else(|| number.to_string(), str::to_owned)
+}
+
+/// How long ago it started.
+pub(crate) fn age(unit: &Unit) -> String {
+    let started = time::parse(&unit.started_at).unwrap_or(SystemTime::UNIX_EPOCH);
+    let length = SystemTime::now().duration_since(started).unwrap_or_default();
+    format!("{} ago", time::human(length))
+}
+
+fn describe(unit: &Unit) {
+    let script = unit.script.path.as_ref().map(|path| path.display().to_string());
+    let hash = unit.script.sha256.get(..8).unwrap_or_default();
+    let ports: Vec<String> = unit.ports.iter().map(ToString::to_string).collect();
+    let logs = [&unit.logs.output, &unit.logs.stdout, &unit.logs.stderr, &unit.logs.events];
+    let facts = [
+        ("name", unit.name.clone()),
+        ("id", unit.id.to_string()),
+        ("status", state(unit)),
+        ("says", unit.description.clone()),
+        ("command", unit.command.clone()),
+        ("script", script.map(|path| format!("{path} (hash: {hash})")).unwrap_or_default()),
+        ("folder", unit.cwd.display().to_string()),
+        ("pid", unit.pid.map(|pid| pid.to_string()).unwrap_or_default()),
+        ("ports", ports.join(", ")),
+        ("started", format!("{} ({})", unit.started_at, age(unit))),
+        ("ended", unit.ended_at.clone().unwrap_or_default()),
+    ];
+    for (what, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
+        println!("{what:<8} {}", line(value));
+    }
+    for path in logs.into_iter().flatten().filter(|path| path.exists()) {
+        println!("{:<8} {}", "log", line(&path.display().to_string()));
+    }
+}

@@ -1,0 +1,130 @@
+//! `ig run`: any command in the user's own terminal, and the words of `ig run` that are commands of
+//! their own.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use super::{Outcome, generate_script, logs, ps, start, stop};
+use crate::paths;
+use crate::run::{self, Plan, banner};
+use crate::wire::unit::Unit;
+
+/// Run a command in this terminal, and keep a record of it
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    /// The name people use
+    #[arg(long)]
+    name: Option<String>,
+    /// Send its output to the daemon's subscribers too
+    #[arg(long)]
+    stream: bool,
+    /// No lines around the output
+    #[arg(long, conflicts_with = "banner")]
+    quiet: bool,
+    /// Lines around the output even when stderr is no terminal
+    #[arg(long)]
+    banner: bool,
+    /// Keep the record, do not tell the daemon
+    #[arg(long)]
+    no_register: bool,
+    /// Give it a terminal of its own
+    #[arg(long, conflicts_with = "no_pty")]
+    pty: bool,
+    /// Give it pipes
+    #[arg(long)]
+    no_pty: bool,
+    /// The script, when it is not to be found among the words
+    #[arg(long, value_name = "PATH")]
+    script: Option<std::path::PathBuf>,
+    /// The command: words, or one string for the shell
+    #[arg(
+        required = true,
+        value_name = "CMD",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    command: Vec<String>,
+}
+
+/// Reserved words; `ig run -- status` runs a program of that name.
+#[derive(Debug, Subcommand)]
+enum Verb {
+    GenerateScript(Box<generate_script::Args>),
+    Start(start::RunStart),
+    List(ps::History),
+    Status(ps::Status),
+    Logs(logs::Args),
+    Stop(stop::Args),
+}
+
+impl Args {
+    pub(crate) fn run(mut self) -> Outcome {
+        match self.verb.take() {
+            Some(Verb::GenerateScript(args)) => args.run(),
+            Some(Verb::Start(args)) => args.run(),
+            Some(Verb::List(args)) => args.run(),
+            Some(Verb::Status(args)) => args.run(),
+            Some(Verb::Logs(args)) => args.run(),
+            Some(Verb::Stop(args)) => args.run(),
+            None => self.wrap(),
+        }
+    }
+
+    fn wrap(mut self) -> Outcome {
+        self.take_final_stream();
+        let show = self.shows_banner();
+        let plan = self.plan()?;
+        let (unit, end) = run::run(&plan, |unit| {
+            if show {
+                eprint!("{}", banner::header(unit));
+            }
+        })?;
+        if show {
+            self.footer(&unit);
+        }
+        run::die_of(end);
+        Ok(ExitCode::from(end.shell_code()))
+    }
+
+    fn plan(&self) -> Result<Plan, crate::error::Error> {
+        let failed = |error: crate::error::Error| error.code(crate::error::exit::RUN_FAILED);
+        let mut plan = Plan::new(self.command.clone())
+            .map_err(failed)?
+            .with_script(self.script.clone())
+            .with_name(self.name.clone());
+        plan.stream = self.stream;
+        plan.register = !self.no_register && !paths::no_daemon();
+        plan.pty = match (self.pty, self.no_pty) {
+            (true, _) => Some(true),
+            (_, true) => Some(false),
+            _ => None,
+        };
+        Ok(plan)
+    }
+
+    /// `ig run ./train.sh --stream`: without `--`, a last `--stream` is ours.
+    fn take_final_stream(&mut self) {
+        let dashes = std::env::args_os().any(|word| word == "--");
+        let ours = self.command.len() > 1 && self.command.last().is_some_and(|w| w == "--stream");
+        if ours && !dashes {
+            self.command.pop();
+            self.stream = true;
+        }
+    }
+
+    fn shows_banner(&self) -> bool {
+        let always = paths::var("IDLERGEAR_BANNER").as_deref() == Some("always");
+        !self.quiet && (self.banner || always || std::io::stderr().is_terminal())
+    }
+
+    #[allow(clippy::unused_self, reason = "reads as the counterpart of the header")]
+    fn footer(&self, unit: &Unit) {
+        eprint!("{}", banner::footer(unit));
+    }
+}

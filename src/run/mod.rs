@@ -1,0 +1,166 @@
+//! The runner: one per unit. It owns the child, its terminal or pipes, the captured output and the
+//! record, and needs nobody else: no daemon, no network, no lock.
+//!
+//! ```text
+//! plan      what to run, under which name (pure)
+//! spawn     the child, on a PTY or on pipes
+//! relay     bytes on their way: child -> terminal and capture, keyboard -> child; signals; the end
+//! capture   output files and their index
+//! settle    the record's last word
+//! ```
+//!
+//! `ig run` links it, and so does `ig-agent`, which is what stays resident per detached unit: no
+//! clap and no tokio here.
+
+pub mod banner;
+pub mod capture;
+pub mod plan;
+mod relay;
+mod settle;
+mod signals;
+mod spawn;
+mod terminal;
+
+use std::time::Instant;
+
+use rustix::process::Signal;
+
+use crate::autostart;
+use crate::error::{Error, Result};
+use crate::os::Identity;
+use crate::record::{Folder, register};
+use crate::wire::unit::{Kind, Logs, Status, Unit};
+
+pub use plan::Plan;
+pub use settle::End;
+
+/// Runs `plan` to its end in this process. `on_start` is called with the unit once its command runs.
+///
+/// An error means that the command never started; its exit code says why (125, 126, 127). Whatever
+/// goes wrong with our own files is told once on stderr and changes nothing for the command.
+pub fn run(plan: &Plan, on_start: impl FnOnce(&Unit)) -> Result<(Unit, End)> {
+    let mut unit = describe(plan);
+    let files = open_record(&mut unit, plan);
+    let clock = Instant::now();
+    let mut signals = signals::Signals::catch()?;
+    let mut child = match spawn::spawn(plan, &unit) {
+        Ok(child) => child,
+        Err(error) => {
+            let end =
+                End { exit_code: Some(i32::from(error.exit_code())), signal: None, by_key: false };
+            settle::finish(&mut unit, files.folder(), end, clock.elapsed());
+            return Err(error);
+        }
+    };
+    unit.status = Status::Running;
+    unit.pid = Some(child.process.id());
+    unit.process = Identity::of(child.process.id());
+    files.name_logs(&mut unit, &child);
+    files.save(&unit);
+    let mut daemon_start = if plan.register { autostart::nudge() } else { None };
+    on_start(&unit);
+    let mut capture = files.capture();
+    let end = relay::relay(&mut child, &mut signals, &mut capture, plan, &unit.id);
+    settle::finish(&mut unit, files.folder(), end, clock.elapsed());
+    if let Some(daemon_start) = daemon_start.as_mut() {
+        let _ = daemon_start.try_wait();
+    }
+    Ok((unit, end))
+}
+
+/// Dies of the signal that the command died of, so that a shell around us sees what it would have
+/// seen without us. Returns when that signal is none to die of, or there was none.
+///
+/// A key told only the command: in raw mode the terminal makes no signals. Our own group, with the
+/// script that called us in it, is told here, as the terminal would have done.
+pub fn die_of(end: End) {
+    let Some(number) = end.signal else { return };
+    let to_die_of = [Signal::INT, Signal::QUIT, Signal::TERM, Signal::HUP];
+    let Some(signal) = to_die_of.into_iter().find(|signal| signal.as_raw() == number) else {
+        return;
+    };
+    let mut core = rustix::process::getrlimit(rustix::process::Resource::Core);
+    core.current = Some(0);
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Core, core);
+    if end.by_key {
+        let _ = rustix::process::kill_current_process_group(signal);
+    }
+    let _ = signal_hook::low_level::emulate_default_handler(number);
+}
+
+fn describe(plan: &Plan) -> Unit {
+    let mut unit = Unit::new(Kind::LocalBash, &plan.name);
+    register::describe_caller(&mut unit);
+    unit.agent_type.clone_from(&plan.agent_type);
+    unit.command = plan.command_line();
+    unit.argv.clone_from(&plan.argv);
+    unit.script.path.clone_from(&plan.script);
+    unit.script.sha256 = plan.sha256();
+    unit.stream_logs = plan.stream;
+    unit.runner = Identity::own();
+    unit
+}
+
+/// The record's folder, or what is left of our duties without one.
+struct Files {
+    folder: Option<Folder>,
+}
+
+fn open_record(unit: &mut Unit, plan: &Plan) -> Files {
+    let folder = match Folder::create(unit) {
+        Ok((folder, warning)) => {
+            warn(warning.as_ref());
+            Some(folder)
+        }
+        Err(error) => {
+            warn(Some(&error.next("free some space, or set XDG_STATE_HOME")));
+            None
+        }
+    };
+    let files = Files { folder };
+    if let Some(folder) = &files.folder {
+        unit.logs.events = Some(folder.events());
+        files.save(unit);
+        if plan.register {
+            let _ = folder.link_live(&unit.id);
+        }
+    }
+    files
+}
+
+impl Files {
+    fn folder(&self) -> Option<&Folder> {
+        self.folder.as_ref()
+    }
+
+    /// A record that cannot be written must not disturb the command; it was told once already.
+    fn save(&self, unit: &Unit) {
+        if let Some(folder) = &self.folder {
+            let _ = folder.save(unit);
+        }
+    }
+
+    fn name_logs(&self, unit: &mut Unit, child: &spawn::Child) {
+        let Some(folder) = &self.folder else { return };
+        let path = |stream: capture::Stream| {
+            child.streams().contains(&stream).then(|| folder.file(stream.file()))
+        };
+        unit.logs = Logs {
+            output: path(capture::Stream::Output),
+            stdout: path(capture::Stream::Stdout),
+            stderr: path(capture::Stream::Stderr),
+            events: Some(folder.events()),
+        };
+    }
+
+    fn capture(&self) -> capture::Capture {
+        capture::Capture::new(self.folder.as_ref().map(Folder::path))
+    }
+}
+
+/// Tells once what ig could not do; the command goes on.
+pub(crate) fn warn(error: Option<&Error>) {
+    if let Some(error) = error {
+        eprintln!("ig: {error}");
+    }
+}

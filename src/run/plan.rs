@@ -1,0 +1,180 @@
+//! What to run: the words, the name, the script among them. Pure but for looking at files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+
+/// Characters that make a single word a shell string.
+const SHELL_SYNTAX: &[char] = &[
+    ' ', '\t', '\n', '|', '&', ';', '<', '>', '(', ')', '$', '`', '\\', '"', '\'', '*', '?', '[',
+    ']', '#', '~', '{', '}', '!', '=', '%',
+];
+
+/// Everything the runner needs to know.
+#[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
+pub struct Plan {
+    /// The words to execute.
+    pub argv: Vec<String>,
+    /// The name people use.
+    pub name: String,
+    /// Such as `dev-script`.
+    pub agent_type: String,
+    /// The script among the words.
+    pub script: Option<PathBuf>,
+    /// The command as it was typed, when it is a shell string.
+    pub inline: Option<String>,
+    /// Output goes to the daemon's subscribers too.
+    pub stream: bool,
+    /// What the command leaves behind ends with it.
+    pub tree: bool,
+    /// The daemon is told.
+    pub register: bool,
+    /// A PTY, pipes, or what the streams suggest.
+    pub pty: Option<bool>,
+    /// Nobody watches: no terminal, no input, a session of its own.
+    pub detached: bool,
+}
+
+impl Plan {
+    /// The plan for `words` as given on a command line. One word that is no file and has white
+    /// space or shell syntax is a shell string, run by `bash -c`.
+    pub fn new(words: Vec<String>) -> Result<Self> {
+        let Some(first) = words.first().filter(|word| !word.is_empty()) else {
+            return Err(Error::usage("no command given").next("ig run COMMAND"));
+        };
+        let inline = (words.len() == 1 && is_shell_string(first)).then(|| first.clone());
+        let argv = match &inline {
+            Some(text) => vec!["bash".to_owned(), "-c".to_owned(), text.clone()],
+            None => words,
+        };
+        let script = if inline.is_some() { None } else { find_script(&argv) };
+        let name = default_name(script.as_deref(), inline.as_deref().unwrap_or(&argv[0]));
+        Ok(Self {
+            argv,
+            name,
+            agent_type: String::new(),
+            script,
+            inline,
+            stream: false,
+            tree: false,
+            register: true,
+            pty: None,
+            detached: false,
+        })
+    }
+
+    /// Names the script, when it cannot be found among the words or is not the first file there.
+    #[must_use]
+    pub fn with_script(mut self, script: Option<PathBuf>) -> Self {
+        if let Some(script) = script {
+            self.name = default_name(Some(&script), "");
+            self.script = Some(script);
+        }
+        self
+    }
+
+    /// Gives it another name than its command's.
+    #[must_use]
+    pub fn with_name(mut self, name: Option<String>) -> Self {
+        if let Some(name) = name.filter(|name| !name.is_empty()) {
+            self.name = name;
+        }
+        self
+    }
+
+    /// The command line for people.
+    pub fn command_line(&self) -> String {
+        self.inline.clone().unwrap_or_else(|| self.argv.join(" "))
+    }
+
+    /// SHA-256 of the script's contents, or of the command string when there is none.
+    pub fn sha256(&self) -> String {
+        let contents = self.script.as_ref().and_then(|path| fs::read(path).ok());
+        let bytes = contents.unwrap_or_else(|| self.command_line().into_bytes());
+        hex(&Sha256::digest(bytes))
+    }
+}
+
+/// Bytes as lower-case hex.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn is_shell_string(word: &str) -> bool {
+    word.contains(SHELL_SYNTAX) && !Path::new(word).exists()
+}
+
+/// The script in `bash x.sh`, `python x.py`, `uv run x.py` or `./x.sh`: the first word that is a
+/// file with text in it, options skipped. A program found on PATH is not one.
+fn find_script(argv: &[String]) -> Option<PathBuf> {
+    let candidates = argv.iter().enumerate().filter(|(_, word)| !word.starts_with('-')).take(3);
+    candidates
+        .filter(|(index, word)| *index > 0 || word.contains('/'))
+        .map(|(_, word)| PathBuf::from(word))
+        .find(|path| is_script(path))
+}
+
+fn is_script(path: &Path) -> bool {
+    use std::io::Read;
+    let mut start = [0_u8; 256];
+    let Ok(mut file) = fs::File::open(path) else { return false };
+    let regular = file.metadata().is_ok_and(|meta| meta.is_file());
+    regular && file.read(&mut start).is_ok_and(|read| !start[..read].contains(&0))
+}
+
+fn is_name(letter: char) -> bool {
+    letter.is_alphanumeric() || "/._-+".contains(letter)
+}
+
+/// `train` for `./train.sh`, `npm` for `npm run dev`.
+fn default_name(script: Option<&Path>, command: &str) -> String {
+    let first = command.split(|c: char| !is_name(c)).find(|word| !word.is_empty()).unwrap_or("run");
+    let path = script.unwrap_or(Path::new(first));
+    let stem = if script.is_some() { path.file_stem() } else { path.file_name() };
+    let name = stem.map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    if name.is_empty() { "run".to_owned() } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(words: &[&str]) -> Plan {
+        Plan::new(words.iter().map(ToString::to_string).collect()).unwrap()
+    }
+
+    #[test]
+    fn one_word_with_syntax_is_a_shell_string() {
+        assert_eq!(plan(&["npm run dev && echo done"]).argv[..2], ["bash", "-c"]);
+        assert_eq!(plan(&["npm", "run", "a b"]).argv, ["npm", "run", "a b"]);
+        assert_eq!(plan(&["true"]).argv, ["true"]);
+        assert!(Plan::new(vec![]).is_err());
+    }
+
+    #[test]
+    fn names_come_from_the_script_or_the_program() {
+        let dir = tempfile::tempdir().unwrap();
+        let script = dir.path().join("train.sh");
+        fs::write(&script, "echo hi\n").unwrap();
+        let path = script.to_str().unwrap();
+        for words in [vec![path], vec!["bash", path], vec!["bash", "-e", path, "x"]] {
+            let plan = plan(&words);
+            assert_eq!(
+                (plan.name.as_str(), plan.script.as_deref()),
+                ("train", Some(script.as_path()))
+            );
+            assert_eq!(plan.sha256(), hex(&Sha256::digest("echo hi\n")));
+        }
+        assert_eq!(plan(&["/bin/sleep", "1"]).script, None);
+        assert_eq!(plan(&["/bin/sleep", "1"]).name, "sleep");
+        assert_eq!(plan(&["npm run dev"]).name, "npm");
+    }
+}

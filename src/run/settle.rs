@@ -1,0 +1,47 @@
+//! The record's last word.
+
+use std::time::Duration;
+
+use crate::error::exit;
+use crate::record::{Folder, events};
+use crate::stop;
+use crate::time;
+use crate::wire::unit::{Status, Unit};
+
+/// How a command ended: by itself or by a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct End {
+    /// The code it exited with.
+    pub exit_code: Option<i32>,
+    /// The signal it died of.
+    pub signal: Option<i32>,
+    /// A key of the terminal asked for that (Ctrl-C, Ctrl-\).
+    pub by_key: bool,
+}
+
+impl End {
+    /// The code a shell would show: the exit code, or 128 and the signal.
+    pub fn shell_code(self) -> u8 {
+        let code = match self.signal {
+            Some(signal) => i32::from(exit::SIGNAL_BASE) + signal,
+            None => self.exit_code.unwrap_or_default(),
+        };
+        u8::try_from(code & 0xff).unwrap_or(exit::FAILED)
+    }
+}
+
+/// Writes the end into the record. What the script said of itself is kept with it.
+pub(super) fn finish(unit: &mut Unit, folder: Option<&Folder>, end: End, length: Duration) {
+    unit.exit_code = end.exit_code;
+    unit.signal = end.signal;
+    unit.status = Status::of_end(end.exit_code, end.signal);
+    unit.ended_at = Some(time::now());
+    unit.duration_ms = u64::try_from(length.as_millis()).ok();
+    if let Some(folder) = folder {
+        events::apply(&folder.events(), unit);
+        if stop::was_requested(folder) {
+            unit.status = Status::Killed;
+        }
+        let _ = folder.save(unit);
+    }
+}
