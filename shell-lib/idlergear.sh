@@ -104,21 +104,16 @@ idlergear_unregister() {
 #
 #   idlergear_log "processing batch 5/10"
 idlergear_log() {
-  # The short way: registered, one short plain text. 1000 characters are at most 4000 bytes.
-  if [[ ${__idlergear_fast-}$# == 11 && ${#1} -lt 1000 ]]; then
-    case $1 in
-    *\\* | *$'\n'* | --*) __idlergear_log "$@" ;;
-    *)
-      {
-        \builtin printf '%s\n' "$1" >&2
-        # shellcheck disable=SC2059 # a time and our own fields: nothing in them is a format
-        \builtin printf "$EPOCHREALTIME$__idlergear_head" "$1" >>"$__idlergear_events"
-      } || __idlergear_lost
-      ;;
-    esac
-  else
-    __idlergear_log "$@"
-  fi
+  # The short way: registered, one short plain text. 999 characters are at most 3996 bytes.
+  case ${__idlergear_fast-}${#}${1+${1:999:1}}/${1-} in
+  *\\* | *$'\n'* | 11/--*) __idlergear_log "$@" ;;
+  11/*)
+    \printf '%s\n' "$1" >&2 || :
+    # shellcheck disable=SC2059 # a time and our own fields: nothing in them is a format
+    \printf "$EPOCHREALTIME$__idlergear_head" "$1" >>"$__idlergear_events" || __idlergear_lost
+    ;;
+  *) __idlergear_log "$@" ;;
+  esac
 }
 
 # Usage: idlergear_status active|idle|busy [DETAIL]
@@ -323,7 +318,8 @@ __idlergear_refresh() {
   __idlergear_head=$'\t'$$$'\t.\tinfo\t%s\n'
   __idlergear_fast=''
   if [[ -n $__idlergear_events && -z $__idlergear_handler && -n ${EPOCHREALTIME-} ]]; then
-    __idlergear_fast=1
+    # The short way calls printf without `builtin`, a tenth of its time: not over a script's own one.
+    \builtin typeset -f printf >/dev/null || __idlergear_fast=1
   fi
 }
 
