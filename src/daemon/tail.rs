@@ -9,8 +9,9 @@ use crate::record::Folder;
 use crate::record::events::{Event, Reader};
 use crate::wire::unit::Logs;
 
-/// Bytes read from one file before others get their turn.
-const PIECE: u64 = 64 << 10;
+/// Bytes read from one file before others get their turn. As empty lines they still fit into half
+/// of a subscriber's queue.
+const PIECE: u64 = 8 << 10;
 
 /// The longest line that is told whole; a longer one is told in pieces.
 const LINE_LIMIT: usize = 64 << 10;
@@ -49,8 +50,7 @@ impl Cursor {
             return Vec::new();
         }
         self.offset += u64::try_from(bytes.len()).unwrap_or(0);
-        self.partial.extend_from_slice(&bytes);
-        self.split()
+        self.split(&bytes)
     }
 
     fn read_piece(&self, bytes: &mut Vec<u8>) -> std::io::Result<()> {
@@ -59,12 +59,16 @@ impl Cursor {
         file.take(PIECE).read_to_end(bytes).map(drop)
     }
 
-    fn split(&mut self) -> Vec<String> {
+    fn split(&mut self, bytes: &[u8]) -> Vec<String> {
         let mut lines = Vec::new();
-        let end = self.partial.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let rest = self.partial.split_off(end);
-        let whole = std::mem::replace(&mut self.partial, rest);
-        lines.extend(whole.split_inclusive(|byte| *byte == b'\n').map(text));
+        let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let (whole, rest) = bytes.split_at(end);
+        if !whole.is_empty() {
+            self.partial.extend_from_slice(whole);
+            let whole = std::mem::take(&mut self.partial);
+            lines.extend(whole.split_inclusive(|byte| *byte == b'\n').map(text));
+        }
+        self.partial.extend_from_slice(rest);
         if self.partial.len() >= LINE_LIMIT {
             lines.push(text(&std::mem::take(&mut self.partial)));
         }
@@ -94,6 +98,8 @@ pub(super) struct Tail {
     events: Cursor,
     reader: Reader,
     output: Vec<(&'static str, Cursor)>,
+    /// Whoever follows the output has heard nothing of it: streams count from their beginning.
+    pub(super) is_new: bool,
 }
 
 /// One line of output.
@@ -109,7 +115,15 @@ impl Tail {
         let events = Cursor::new(folder.events(), 0);
         // No stamp: the record may have changed since it was loaded, so the next look loads it again.
         let stamp = (0, 0, 0);
-        Self { folder, watched: None, stamp, events, reader: Reader::default(), output: Vec::new() }
+        Self {
+            folder,
+            watched: None,
+            stamp,
+            events,
+            reader: Reader::default(),
+            output: Vec::new(),
+            is_new: false,
+        }
     }
 
     /// Whether `run.json` was replaced since the last call.
@@ -118,14 +132,14 @@ impl Tail {
         std::mem::replace(&mut self.stamp, now) != now
     }
 
-    /// Follows the output from its present end, or from its beginning.
-    pub(super) fn follow_output(&mut self, logs: &Logs, from_start: bool) {
+    /// Follows the output from its present end, or from its beginning when it is new.
+    pub(super) fn follow_output(&mut self, logs: &Logs) {
         for (stream, path) in streams(logs) {
             if self.output.iter().any(|(name, _)| *name == stream) {
                 continue;
             }
             let mut cursor = Cursor::new(path, 0);
-            if !from_start {
+            if !self.is_new {
                 cursor.offset = last_line_start(&cursor.path, cursor.size());
             }
             self.output.push((stream, cursor));
@@ -133,6 +147,7 @@ impl Tail {
     }
 
     pub(super) fn leave_output(&mut self) {
+        self.is_new = false;
         self.output.clear();
     }
 
