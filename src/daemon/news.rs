@@ -81,9 +81,6 @@ impl World {
     pub(super) fn read_backlog(&mut self) {
         for id in self.behind.clone() {
             self.read_on(&id);
-            if self.ending.get(&id).is_some_and(|(_, deadline)| Instant::now() > *deadline) {
-                self.finish(&id);
-            }
         }
     }
 

@@ -1,8 +1,7 @@
 //! Reads what was added to a unit's files since the last time, a bounded piece at a time.
 
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use crate::record::Folder;
@@ -11,7 +10,7 @@ use crate::wire::unit::Logs;
 
 /// Bytes read from one file before others get their turn. As empty lines they still fit into half
 /// of a subscriber's queue.
-const PIECE: u64 = 8 << 10;
+const PIECE: usize = 8 << 10;
 
 /// The longest line that is told whole; a longer one is told in pieces.
 const LINE_LIMIT: usize = 64 << 10;
@@ -22,11 +21,13 @@ struct Cursor {
     path: PathBuf,
     offset: u64,
     partial: Vec<u8>,
+    /// Where the unit's own output ends, once it has ended; what others add is not its.
+    end: Option<u64>,
 }
 
 impl Cursor {
     fn new(path: PathBuf, offset: u64) -> Self {
-        Self { path, offset, partial: Vec::new() }
+        Self { path, offset, partial: Vec::new(), end: None }
     }
 
     fn size(&self) -> u64 {
@@ -35,7 +36,7 @@ impl Cursor {
 
     /// Whether there is more to read.
     fn is_behind(&self) -> bool {
-        self.size() != self.offset
+        self.end.map_or_else(|| self.size() != self.offset, |end| self.offset < end)
     }
 
     /// The lines that became whole within the next piece.
@@ -54,9 +55,10 @@ impl Cursor {
     }
 
     fn read_piece(&self, bytes: &mut Vec<u8>) -> std::io::Result<()> {
-        let mut file = File::open(&self.path)?;
-        file.seek(SeekFrom::Start(self.offset))?;
-        file.take(PIECE).read_to_end(bytes).map(drop)
+        bytes.resize(PIECE, 0);
+        let count = File::open(&self.path)?.read_at(bytes, self.offset);
+        bytes.truncate(*count.as_ref().unwrap_or(&0));
+        count.map(drop)
     }
 
     fn split(&mut self, bytes: &[u8]) -> Vec<String> {
@@ -166,6 +168,14 @@ impl Tail {
         self.output.iter_mut().flat_map(read).collect()
     }
 
+    /// The unit has ended: what stands there now is all of it.
+    pub(super) fn close(&mut self) {
+        let outputs = self.output.iter_mut().map(|(_, cursor)| cursor);
+        for cursor in outputs.chain([&mut self.events]) {
+            cursor.end = Some(cursor.size());
+        }
+    }
+
     /// Unfinished lines, after the end.
     pub(super) fn rest(&mut self) -> Vec<OutputLine> {
         let rest = |(stream, cursor): &mut (&'static str, Cursor)| {
@@ -193,7 +203,7 @@ pub(super) fn streams(logs: &Logs) -> Vec<(&'static str, PathBuf)> {
 
 /// Where the line begins that is being written: a follower gets it whole.
 fn last_line_start(path: &Path, size: u64) -> u64 {
-    let begin = size.saturating_sub(PIECE);
+    let begin = size.saturating_sub(8 << 10);
     let mut cursor = Cursor::new(path.to_path_buf(), begin);
     let mut bytes = Vec::new();
     if cursor.read_piece(&mut bytes).is_err() {
@@ -257,7 +267,7 @@ mod tests {
         let (_dir, path, mut file) = file();
         write!(file, "old\nhal").unwrap();
         let mut cursor = Cursor::new(path.clone(), last_line_start(&path, 7));
-        write!(file, "f\n").unwrap();
+        writeln!(file, "f").unwrap();
         assert_eq!(cursor.lines(), ["half"]);
     }
 }

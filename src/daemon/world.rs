@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -23,9 +23,6 @@ use crate::record::events::Event;
 use crate::wire::unit::{Status, Unit};
 use crate::{os, paths, private, time};
 
-/// How long reading the rest of a log may hold up the news of its unit's end.
-const LAST_WORDS: Duration = Duration::from_secs(5);
-
 /// See the module.
 #[derive(Debug)]
 pub(super) struct World {
@@ -39,8 +36,8 @@ pub(super) struct World {
     pub(super) folders: HashMap<PathBuf, UnitId>,
     /// Units whose files hold more than was read in one turn.
     pub(super) behind: BTreeSet<UnitId>,
-    /// Units that have ended and whose last lines are still being read: how, and until when.
-    pub(super) ending: HashMap<UnitId, (Option<Unit>, Instant)>,
+    /// Units that have ended, as their record says, and whose last lines are still being read.
+    pub(super) ending: HashMap<UnitId, Option<Unit>>,
     /// Since when the reading of backlogs waits for slow readers.
     pub(super) pressed_since: Option<Instant>,
     /// The name of `live/` in news.
@@ -182,11 +179,13 @@ impl World {
         }
     }
 
-    /// Notes the end of `id`, once its last lines were read. Somebody who writes on for ever holds
-    /// that up no longer than [`LAST_WORDS`].
+    /// Notes the end of `id`, once the lines that stand there now were read.
     pub(super) fn end(&mut self, id: &UnitId, last: Option<Unit>) {
+        if let Some(tail) = self.tails.get_mut(id) {
+            tail.close();
+        }
         self.catch_up(id);
-        self.ending.entry(id.clone()).or_insert((last, Instant::now() + LAST_WORDS));
+        self.ending.entry(id.clone()).or_insert(last);
         if !self.behind.contains(id) {
             self.finish(id);
         }
@@ -194,7 +193,7 @@ impl World {
 
     /// The end of `id`: its last words first, then the end, then nothing is left behind.
     pub(super) fn finish(&mut self, id: &UnitId) {
-        let Some((last, _)) = self.ending.remove(id) else { return };
+        let Some(last) = self.ending.remove(id) else { return };
         self.last_words(id);
         let folder = self.state.get(id).and_then(|entry| entry.folder.clone());
         let changes = self.state.end(id, last, time::now());
