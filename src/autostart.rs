@@ -24,6 +24,11 @@ const KEPT: [&str; 12] = [
     "DBUS_SESSION_BUS_ADDRESS",
 ];
 
+/// The part of this process's environment that the daemon may have.
+pub fn kept() -> impl Iterator<Item = (&'static str, std::ffi::OsString)> {
+    KEPT.into_iter().filter_map(|name| env::var_os(name).map(|value| (name, value)))
+}
+
 /// Makes sure that a daemon is coming, without waiting for it. Returns the starter, to be reaped by
 /// callers that live on; none when a daemon is there, must not be started, or cannot be.
 pub fn nudge() -> Option<Child> {
@@ -54,11 +59,10 @@ pub fn ensure() -> Result<()> {
 
 /// Runs `ig daemon start`, which returns once the daemon is on its own.
 fn start() -> Result<Child> {
-    let kept = KEPT.iter().filter_map(|name| env::var_os(name).map(|value| (*name, value)));
     Command::new(program()?)
         .args(["daemon", "start"])
         .env_clear()
-        .envs(kept)
+        .envs(kept())
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -13,6 +13,7 @@ pub mod time;
 
 pub mod agent;
 pub mod autostart;
+pub mod port;
 pub mod record;
 pub mod run;
 pub mod shlib;
@@ -23,6 +24,12 @@ pub mod wire;
 #[cfg(feature = "full")]
 pub mod cli;
 #[cfg(feature = "full")]
+pub mod daemon;
+#[cfg(feature = "full")]
+pub mod r#gen;
+#[cfg(feature = "full")]
 pub mod init;
+#[cfg(feature = "full")]
+pub mod suggest;
 #[cfg(feature = "full")]
 pub mod trust;

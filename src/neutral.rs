@@ -1,99 +1,81 @@
-//! Text of others made harmless for a terminal: names, messages and log lines may hold anything.
+//! Foreign text made safe to show: no character of it moves the cursor, hides or reorders others.
 //!
-//! Colour and cursor sequences are dropped; what else could move the cursor, ring the bell or turn
-//! the reading direction around is shown instead of done. Files and pipes keep the raw bytes: this
-//! is for what people look at.
+//! For every reader but the live passthrough, which is raw. Colour is lost with the rest.
 
-use std::borrow::Cow;
 use std::fmt::Write;
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// `text` as one harmless line. Tabs stay, line breaks are shown as `␊`.
-pub fn line(text: &str) -> Cow<'_, str> {
-    if text.chars().all(is_harmless) {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len());
-    let mut letters = text.chars().peekable();
-    while let Some(letter) = letters.next() {
-        match letter {
-            '\x1b' if skip_sequence(&mut letters) => {}
-            letter => push_shown(&mut out, letter),
-        }
-    }
-    Cow::Owned(out)
+/// `text` with every control, direction and invisible character spelt out; lines stay lines.
+pub fn text(text: &str) -> String {
+    spelt(text, |letter| letter == '\n' || letter == '\t')
 }
 
-/// `text` as harmless lines: its own line breaks count.
-pub fn lines(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
-    text.lines().map(line)
+/// `text` on one line: newlines and tabs are spelt out too.
+pub fn line(text: &str) -> String {
+    spelt(text, |_| false)
 }
 
-/// `text` with every character accounted for: what shows nothing, moves the cursor or turns the
-/// direction around is spelled out, sequences too. For a person who has to judge the text.
-pub fn exact(text: &str) -> String {
-    let spell = |letter: char| match letter {
-        '\n' | '\t' => letter.to_string(),
-        letter if is_harmless(letter) => letter.to_string(),
-        letter => format!("<U+{:04X}>", u32::from(letter)),
-    };
-    text.chars().map(spell).collect()
-}
-
-/// `text` as one harmless line of at most `width` characters.
+/// `text` on one line of at most `width` characters.
 pub fn cell(text: &str, width: usize) -> String {
-    let shown = line(text).replace('\t', " ");
+    let shown = line(text);
     if shown.chars().count() <= width {
         return shown;
     }
     shown.chars().take(width.saturating_sub(1)).chain(['…']).collect()
 }
 
-fn is_harmless(letter: char) -> bool {
-    letter == '\t' || !(letter.is_control() || deceives(letter))
-}
-
-/// Characters that show nothing or change the order in which others show: bidi controls, line
-/// separators, tags. The joiners that scripts and emoji need are left alone.
-fn deceives(letter: char) -> bool {
-    matches!(letter,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
-        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-        | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
-
-/// C0 controls have pictures of one column each; the rest is spelled out.
-fn push_shown(out: &mut String, letter: char) {
-    match u32::from(letter) {
-        _ if is_harmless(letter) => out.push(letter),
-        code @ 0..0x20 => out.extend(char::from_u32(0x2400 + code)),
-        0x7f => out.push('\u{2421}'),
-        code => {
-            let _ = write!(out, "<U+{code:04X}>");
+/// A line of output as a terminal shows it in the end: without colours and titles, and of a progress
+/// bar that was written over and over only the last state. What is left is made safe.
+pub fn output(text: &str) -> String {
+    let text = text.trim_end_matches('\r');
+    let text = text.rsplit('\r').next().unwrap_or(text);
+    let mut out = String::with_capacity(text.len());
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        if letter != '\u{1b}' || !skip_sequence(&mut letters) {
+            out.push(letter);
         }
     }
+    spelt(&out, |letter| letter == '\t')
 }
 
-/// After an escape: drops a whole CSI or OSC sequence. False when it is neither.
+/// After an escape: passes over a whole CSI or OSC sequence. False when it is neither.
 fn skip_sequence(letters: &mut Peekable<Chars<'_>>) -> bool {
     match letters.peek() {
         Some('[') => {
             letters.next();
             while letters.next_if(|c| matches!(c, ' '..='?')).is_some() {}
             letters.next_if(|c| matches!(c, '@'..='~'));
-            true
         }
         Some(']') => {
-            letters.next();
-            while letters.next_if(|c| !matches!(c, '\x07' | '\x1b')).is_some() {}
-            if letters.next() == Some('\x1b') {
+            while letters.next_if(|c| !matches!(c, '\u{7}' | '\u{1b}')).is_some() {}
+            if letters.next() == Some('\u{1b}') {
                 letters.next_if_eq(&'\\');
             }
-            true
         }
-        _ => false,
+        _ => return false,
     }
+    true
+}
+
+fn spelt(text: &str, keep: impl Fn(char) -> bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if (letter.is_control() || deceives(letter)) && !keep(letter) {
+            let _ = write!(out, "{}", letter.escape_unicode());
+        } else {
+            out.push(letter);
+        }
+    }
+    out
+}
+
+/// Characters that show nothing or change the order in which others show.
+fn deceives(letter: char) -> bool {
+    matches!(letter,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
@@ -101,38 +83,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn harmless_text_is_left_alone() {
-        for text in ["plain", "tab\tkept", "Grüße 日本 🚀", ""] {
-            assert!(matches!(line(text), Cow::Borrowed(same) if same == text));
-        }
-    }
-
-    #[test]
-    fn sequences_go_and_controls_show() {
+    fn output_loses_its_colours_and_nothing_else() {
         let cases = [
-            ("\x1b[31mred\x1b[0m", "red"),
-            ("\x1b]0;title\x07x", "x"),
-            ("\x1b]8;;http://a\x1b\\x", "x"),
-            ("a\rb\x07\x7f", "a␍b␇␡"),
-            ("a\nb", "a␊b"),
-            ("\u{9b}31m", "<U+009B>31m"),
-            ("gpj\u{202e}exe", "gpj<U+202E>exe"),
-            ("\x1bc", "␛c"),
-            ("\x1b[", ""),
+            ("\u{1b}[1;31mred\u{1b}[0m\tx\r", "red\tx"),
+            ("\u{1b}]0;title\u{7}a", "a"),
+            ("\u{1b}]8;;http://b\u{1b}\\b", "b"),
+            ("\u{1b}c", "\\u{1b}c"),
+            ("50%\r100%", "50%\\u{d}100%"),
+            ("\u{1b}[", ""),
         ];
-        for (text, shown) in cases {
-            assert_eq!(line(text), shown, "{text:?}");
+        for (raw, shown) in cases {
+            assert_eq!(output(raw), shown);
         }
     }
 
     #[test]
-    fn judging_needs_every_character() {
-        assert_eq!(exact("a\x1b[8mb\n\tc\u{200b}"), "a<U+001B>[8mb\n\tc<U+200B>");
-    }
-
-    #[test]
-    fn cells_are_cut_by_characters() {
-        assert_eq!(cell("日本語です", 4), "日本語…");
-        assert_eq!(cell("a\tb", 4), "a b");
+    fn nothing_hides_and_nothing_moves() {
+        assert_eq!(text("a\tb\nc\u{1b}[2Jd\r"), "a\tb\nc\\u{1b}[2Jd\\u{d}");
+        assert_eq!(line("two\nlines\u{202e}"), "two\\u{a}lines\\u{202e}");
+        assert_eq!(text("grüße, 世界 🙂"), "grüße, 世界 🙂");
     }
 }

@@ -42,3 +42,9 @@ pub fn install() -> Result<PathBuf> {
 fn is_current(path: &Path) -> bool {
     fs::read(path).is_ok_and(|bytes| bytes == TEXT.as_bytes())
 }
+
+/// The library's API level, as `IDLERGEAR_SH_VERSION` says it.
+pub fn api_level() -> &'static str {
+    let line = TEXT.lines().find_map(|line| line.trim().strip_prefix("IDLERGEAR_SH_VERSION="));
+    line.map_or("1", |version| version.trim_matches(['\'', '"']))
+}

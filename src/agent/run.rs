@@ -9,11 +9,10 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use lexopt::prelude::*;
-
-use super::{text, utf8, wrong};
+use super::Outcome;
+use super::words::{Word, Words, unknown};
 use crate::error::{Result, exit};
-use crate::run::{self, Plan};
+use crate::run::{self as runner, Plan};
 use crate::wire::unit::Unit;
 
 #[derive(Default)]
@@ -30,10 +29,11 @@ struct Options {
     words: Vec<String>,
 }
 
-pub(super) fn main(parser: &mut lexopt::Parser) -> Result<ExitCode> {
-    let options = read(parser).map_err(|e| e.code(exit::RUN_FAILED))?;
+pub(super) fn run(words: Words) -> Outcome {
+    let failed = |error: crate::error::Error| error.code(exit::RUN_FAILED);
+    let options = read(words).map_err(failed)?;
     let mut plan = Plan::new(options.words)
-        .map_err(|e| e.code(exit::RUN_FAILED))?
+        .map_err(failed)?
         .with_script(options.script)
         .with_name(options.name);
     plan.agent_type = options.agent_type;
@@ -45,43 +45,43 @@ pub(super) fn main(parser: &mut lexopt::Parser) -> Result<ExitCode> {
     if plan.detached { background(&plan) } else { foreground(&plan) }
 }
 
-fn read(parser: &mut lexopt::Parser) -> Result<Options> {
+fn read(mut words: Words) -> Result<Options> {
     let mut options = Options::default();
-    while let Some(arg) = parser.next().map_err(|e| wrong(&e))? {
-        match arg {
-            Long("name") => options.name = Some(text(parser)?),
-            Long("type") => options.agent_type = text(parser)?,
-            Long("script") => options.script = Some(text(parser)?.into()),
-            Long("stream") => options.stream = true,
-            Long("tree") => options.tree = true,
-            Long("no-register") => options.no_register = true,
-            Long("pty") => options.pty = Some(true),
-            Long("no-pty") => options.pty = Some(false),
-            Long("detach") => options.detach = true,
-            Value(first) => {
-                options.words.push(utf8(first)?);
-                let rest = parser.raw_args().map_err(|e| wrong(&e))?;
-                for word in rest {
-                    options.words.push(utf8(word)?);
-                }
+    while let Some(word) = words.next()? {
+        let option = match word {
+            Word::Option(option) => option,
+            Word::Value(first) => {
+                options.words = std::iter::once(first).chain(words.rest()?).collect();
+                break;
             }
-            other => return Err(wrong(&other.unexpected())),
+        };
+        match option.as_str() {
+            "name" => options.name = Some(words.value()?),
+            "type" => options.agent_type = words.value()?,
+            "script" => options.script = Some(words.value()?.into()),
+            "stream" => options.stream = true,
+            "tree" => options.tree = true,
+            "no-register" => options.no_register = true,
+            "pty" => options.pty = Some(true),
+            "no-pty" => options.pty = Some(false),
+            "detach" => options.detach = true,
+            _ => return Err(unknown(&Word::Option(option))),
         }
     }
     Ok(options)
 }
 
 /// In the user's terminal: ends as the command ended, by its code or by its signal.
-fn foreground(plan: &Plan) -> Result<ExitCode> {
-    let (_, end) = run::run(plan, |_| {})?;
-    run::die_of(end);
+fn foreground(plan: &Plan) -> Outcome {
+    let (_, end) = runner::run(plan, |_| {})?;
+    runner::die_of(end);
     Ok(ExitCode::from(end.shell_code()))
 }
 
 /// On our own: the caller reads the unit as one line of JSON from our stdout and goes on.
-fn background(plan: &Plan) -> Result<ExitCode> {
+fn background(plan: &Plan) -> Outcome {
     let _ = rustix::process::setsid();
-    run::run(plan, announce)?;
+    runner::run(plan, announce)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -8,10 +8,10 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use lexopt::prelude::*;
 use rustix::io::{Errno, read, write};
 
-use super::{text, wrong};
+use super::Outcome;
+use super::words::{Word, Words, unknown};
 use crate::error::{Error, Result};
 use crate::os::Identity;
 use crate::paths;
@@ -23,14 +23,14 @@ use crate::wire::unit::{Kind, Status, Unit};
 /// How much is read at once, bytes.
 const CHUNK: usize = 256 * 1024;
 
-pub(super) fn main(parser: &mut lexopt::Parser) -> Result<ExitCode> {
+pub(super) fn run(mut words: Words) -> Outcome {
     let mut id = None;
     let mut name = "stream".to_owned();
-    while let Some(arg) = parser.next().map_err(|e| wrong(&e))? {
-        match arg {
-            Long("name") => name = text(parser)?,
-            Value(value) => id = Some(value.to_string_lossy().into_owned()),
-            other => return Err(wrong(&other.unexpected())),
+    while let Some(word) = words.next()? {
+        match word {
+            Word::Option(option) if option == "name" => name = words.value()?,
+            Word::Value(value) if id.is_none() => id = Some(value),
+            word => return Err(unknown(&word)),
         }
     }
     match id {

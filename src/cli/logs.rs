@@ -103,7 +103,7 @@ impl Args {
             return out.write_all(b"\n");
         }
         let text = String::from_utf8_lossy(&line.bytes);
-        let text = neutral::line(last_state(&text));
+        let text = neutral::output(&text);
         if self.json {
             let at = line.at.map(|at| time::rfc3339(time::from_micros(at)));
             let stream = line.stream.word();
@@ -141,10 +141,4 @@ impl Args {
         }
         out.flush()
     }
-}
-
-/// What a terminal shows at the end of a line that was written over: progress bars end in one.
-fn last_state(text: &str) -> &str {
-    let text = text.trim_end_matches('\r');
-    text.rsplit('\r').next().unwrap_or(text)
 }

@@ -1,5 +1,8 @@
 //! The command line: one file per command, and here the list of them.
 
+mod daemon;
+mod r#gen;
+mod generate_script;
 mod init;
 mod lib;
 mod logs;
@@ -27,12 +30,14 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Init(init::Args),
+    Gen(r#gen::Args),
     Run(run::Args),
     Start(start::Args),
     Ps(ps::Args),
     Logs(logs::Args),
     #[command(alias = "kill")]
     Stop(stop::Args),
+    Daemon(daemon::Args),
     Lib(lib::Args),
     Trust(trust::Args),
 }
@@ -45,11 +50,13 @@ pub fn main() -> ExitCode {
     };
     let outcome = match cli.verb {
         Verb::Init(args) => args.run(),
+        Verb::Gen(args) => args.run(),
         Verb::Run(args) => args.run(),
         Verb::Start(args) => args.run(),
         Verb::Ps(args) => args.run(),
         Verb::Logs(args) => args.run(),
         Verb::Stop(args) => args.run(),
+        Verb::Daemon(args) => args.run(),
         Verb::Lib(args) => args.run(),
         Verb::Trust(args) => args.run(),
     };

@@ -84,7 +84,7 @@ impl Status {
 fn show(mut units: Vec<Unit>, as_json: bool, when_empty: &str) {
     units.iter_mut().for_each(add_ports);
     if as_json {
-        println!("{}", json(&Units { schema: 1, units }));
+        println!("{}", json(&Units { schema: 1, units, next: None }));
     } else if units.is_empty() {
         eprintln!("{when_empty}");
     } else {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::{Outcome, logs, ps, start, stop};
+use super::{Outcome, generate_script, logs, ps, start, stop};
 use crate::paths;
 use crate::run::{self, Plan, banner};
 use crate::wire::unit::Unit;
@@ -55,6 +55,7 @@ pub(crate) struct Args {
 /// Reserved words; `ig run -- status` runs a program of that name.
 #[derive(Debug, Subcommand)]
 enum Verb {
+    GenerateScript(generate_script::Args),
     Start(start::RunStart),
     List(ps::History),
     Status(ps::Status),
@@ -65,6 +66,7 @@ enum Verb {
 impl Args {
     pub(crate) fn run(mut self) -> Outcome {
         match self.verb.take() {
+            Some(Verb::GenerateScript(args)) => args.run(),
             Some(Verb::Start(args)) => args.run(),
             Some(Verb::List(args)) => args.run(),
             Some(Verb::Status(args)) => args.run(),

@@ -57,6 +57,11 @@ pub(crate) struct Process {
     pub(crate) zombie: bool,
 }
 
+/// The parent of `pid`, while `pid` lives.
+pub fn parent(pid: u32) -> Option<u32> {
+    here::process(pid).map(|process| process.parent)
+}
+
 /// A process that listens on a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PortOwner {

@@ -9,22 +9,23 @@ const SHORTEST_PREFIX: usize = 4;
 /// The unit that `query` means: exact id (`run_` in front allowed), exact name (live before ended,
 /// newest first), id prefix of four or more. Two matches are an error that lists them.
 pub fn find<'a>(units: &'a [Unit], query: &str) -> Result<&'a Unit> {
-    let id = query.strip_prefix("run_").unwrap_or(query);
-    if let Some(unit) = units.iter().find(|unit| unit.id.as_str() == id) {
-        return Ok(unit);
-    }
-    if let Some(unit) = by_name(units, query) {
-        return Ok(unit);
-    }
-    let long_enough = id.len() >= SHORTEST_PREFIX;
-    let matches: Vec<&Unit> =
-        units.iter().filter(|u| long_enough && u.id.as_str().starts_with(id)).collect();
-    match matches.as_slice() {
+    match candidates(units, query).as_slice() {
         [] => Err(Error::new(format!("nothing here is called `{}`", query.escape_debug()))
             .next("ig ps --all")),
         [one] => Ok(one),
         many => Err(ambiguous(query, many)),
     }
+}
+
+/// Every unit that `query` could mean; more than one only for a prefix.
+pub fn candidates<'a>(units: &'a [Unit], query: &str) -> Vec<&'a Unit> {
+    let id = query.strip_prefix("run_").unwrap_or(query);
+    let exact = units.iter().find(|unit| unit.id.as_str() == id);
+    if let Some(unit) = exact.or_else(|| by_name(units, query)) {
+        return vec![unit];
+    }
+    let long_enough = id.len() >= SHORTEST_PREFIX;
+    units.iter().filter(|u| long_enough && u.id.as_str().starts_with(id)).collect()
 }
 
 fn by_name<'a>(units: &'a [Unit], name: &str) -> Option<&'a Unit> {

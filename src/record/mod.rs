@@ -45,14 +45,12 @@ impl Folder {
         Self(path.into())
     }
 
-    /// The folder of the live unit `id` started in `project`.
+    /// The folder of the unit `id`: in `project`, in the user's state, or wherever its live link leads.
     pub fn of(id: &str, project: Option<&Path>) -> Option<Self> {
         let id = UnitId::parse(id)?;
-        [project, None]
-            .into_iter()
-            .map(|root| paths::runs_dir(root).join(id.as_str()))
-            .find(|dir| dir.is_dir())
-            .map(Self)
+        let runs = [project, None].map(|root| paths::runs_dir(root).join(id.as_str()));
+        let live = fs::read_link(paths::live_dir().join(id.as_str())).ok();
+        runs.into_iter().chain(live).find(|dir| dir.is_dir()).map(Self)
     }
 
     /// Where it is.

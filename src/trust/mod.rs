@@ -65,8 +65,7 @@ fn untrusted(files: &[PathBuf]) -> Result<Vec<Subject>> {
 }
 
 fn refusal(unknown: &[Subject], next: &str) -> Error {
-    let name =
-        |subject: &Subject| neutral::line(&crate::paths::display(&subject.path)).into_owned();
+    let name = |subject: &Subject| neutral::line(&crate::paths::display(&subject.path));
     let place = unknown.iter().map(name).collect::<Vec<_>>().join(", ");
     let what = match unknown {
         [one] if store::knew(one) => "a file of this project has changed since you trusted it",

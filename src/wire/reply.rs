@@ -116,6 +116,9 @@ pub struct Units {
     pub schema: u32,
     /// Sorted by start.
     pub units: Vec<Unit>,
+    /// There is more: ask again with this as `after`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// A listing of live units as agents: `{"schema": 1, "agents": [...]}`.
@@ -125,6 +128,9 @@ pub struct Agents {
     pub schema: u32,
     /// Sorted by start.
     pub agents: Vec<Unit>,
+    /// There is more: ask again with this as `after`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// One message and what became of it.
@@ -153,6 +159,9 @@ pub struct Messages {
     pub schema: u32,
     /// Oldest first.
     pub messages: Vec<Message>,
+    /// There is more: ask again with this as `after`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// The answer to `message.send`.
@@ -177,7 +186,8 @@ pub struct Event {
     /// Grows by one with each event of this daemon's life.
     pub seq: u64,
     /// `agent_registered`, `agent_unregistered`, `status_changed`, `log_event`, `message`, or a
-    /// change of domain `daemons`: `added`, `removed`, a status word.
+    /// change of domain `daemons`: `added`, `removed`, a status word. `cut_off`, the last one, tells
+    /// a subscriber that it read too slowly.
     #[serde(rename = "type")]
     pub event_type: String,
     /// What it is about; [`LogLine`] for `log_event`.

@@ -27,7 +27,7 @@ pub enum Request {
     #[serde(rename = "agent.log")]
     AgentLog(AgentLog),
     #[serde(rename = "agent.list")]
-    AgentList(Scope),
+    AgentList(AgentList),
     #[serde(rename = "message.send")]
     MessageSend(MessageSend),
     #[serde(rename = "message.list")]
@@ -152,6 +152,17 @@ pub struct Scope {
     pub all: bool,
 }
 
+/// Live units as agents, sorted by start.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AgentList {
+    /// Which projects.
+    #[serde(flatten)]
+    pub scope: Scope,
+    /// `next` of the answer before, when a listing does not fit into one frame.
+    pub after: Option<String>,
+}
+
 /// Text for one agent, or for all in the scope.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -178,6 +189,8 @@ pub struct MessageList {
     /// Where messages and names are looked up.
     #[serde(flatten)]
     pub scope: Scope,
+    /// `next` of the answer before.
+    pub after: Option<String>,
 }
 
 /// Marks messages as read by `agent`.
@@ -200,6 +213,8 @@ pub struct UnitList {
     /// Which projects.
     #[serde(flatten)]
     pub scope: Scope,
+    /// `next` of the answer before.
+    pub after: Option<String>,
 }
 
 /// The end of a unit's log, as numbered lines.
@@ -229,6 +244,8 @@ pub struct EventSubscribe {
     pub unit: Option<String>,
     /// The output of units too, not only what they logged themselves.
     pub output: bool,
+    /// First the last so many lines that each unit wrote before, then what comes.
+    pub tail: usize,
     /// Which projects.
     #[serde(flatten)]
     pub scope: Scope,

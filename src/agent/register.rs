@@ -1,0 +1,128 @@
+//! `register`: makes a script an agent that others see.
+
+use std::process::ExitCode;
+
+use serde_json::{Map, Value, json};
+
+use super::words::{Word, Words, unknown};
+use super::{Outcome, target};
+use crate::error::{Error, Result};
+use crate::record::register::{Registration, register};
+use crate::record::{Folder, events};
+use crate::wire::unit::Unit;
+use crate::{autostart, os, paths, private};
+
+/// What the type is when nobody says.
+const DEFAULT_TYPE: &str = "script";
+
+/// The longest name, in characters: it has to fit into listings.
+const NAME_LIMIT: usize = 100;
+
+#[derive(Default)]
+struct Args {
+    name: Option<String>,
+    fallback: Option<String>,
+    agent_type: Option<String>,
+    metadata: Map<String, Value>,
+    pid: Option<u32>,
+    shell: bool,
+}
+
+pub(super) fn run(words: Words) -> Outcome {
+    let args = parse(words)?;
+    let shell = args.shell;
+    let registration = registration(args)?;
+    let (unit, folder) = match around(registration.pid) {
+        Some((unit, folder)) => join(unit, folder, &registration)?,
+        None => found(registration)?,
+    };
+    announce(&unit, &folder, shell);
+    autostart::nudge();
+    Ok(ExitCode::SUCCESS)
+}
+
+fn parse(mut words: Words) -> Result<Args> {
+    let mut args = Args::default();
+    while let Some(word) = words.next()? {
+        match word {
+            Word::Value(name) if args.name.is_none() => args.name = Some(name),
+            Word::Option(option) => match option.as_str() {
+                "type" => args.agent_type = Some(words.value()?),
+                "fallback" => args.fallback = Some(words.value()?),
+                "pid" => args.pid = Some(words.number("pid")?),
+                "shell" => args.shell = true,
+                "metadata" => args.metadata.extend(object(&words.value()?)?),
+                "meta" => args.metadata.extend([pair(&words.value()?)?]),
+                _ => return Err(unknown(&Word::Option(option))),
+            },
+            word @ Word::Value(_) => return Err(unknown(&word)),
+        }
+    }
+    Ok(args)
+}
+
+fn object(text: &str) -> Result<Map<String, Value>> {
+    serde_json::from_str(text).map_err(|e| {
+        Error::usage(format!("--metadata is no JSON object: {e}"))
+            .next("--metadata '{\"batch\": 7}', or --meta batch=7")
+    })
+}
+
+fn pair(text: &str) -> Result<(String, Value)> {
+    let (key, value) =
+        text.split_once('=').filter(|(key, _)| !key.is_empty()).ok_or_else(|| {
+            Error::usage(format!("--meta wants KEY=VALUE, not `{}`", text.escape_debug()))
+        })?;
+    Ok((key.to_owned(), value.into()))
+}
+
+fn registration(args: Args) -> Result<Registration> {
+    let name = args.name.or(args.fallback).unwrap_or_default();
+    if name.is_empty() || name.chars().count() > NAME_LIMIT || name.chars().any(char::is_control) {
+        let problem = format!("an agent cannot be called `{}`", name.escape_debug());
+        return Err(Error::usage(problem)
+            .next(format!("a name of 1 to {NAME_LIMIT} characters, without control characters")));
+    }
+    let parent = || rustix::process::getppid().and_then(|p| p.as_raw_pid().try_into().ok());
+    let pid = args.pid.or_else(parent).ok_or_else(|| Error::usage("no process: give --pid"))?;
+    let agent_type = args.agent_type.unwrap_or_else(|| DEFAULT_TYPE.to_owned());
+    Ok(Registration { name, agent_type, metadata: args.metadata, pid })
+}
+
+/// The unit that `pid` already is: its runner's child, or registered before.
+fn around(pid: u32) -> Option<(Unit, Folder)> {
+    let folder = target::folder(&paths::var("IDLERGEAR_RUN_ID")?)?;
+    let unit = folder.load().ok()?;
+    let runs_here = paths::runner_pid().is_some_and(|runner| os::parent(pid) == Some(runner));
+    let itself = unit.process.as_ref().is_some_and(|p| p.pid == pid && p.is_alive());
+    (unit.ended_at.is_none() && (runs_here || itself)).then_some((unit, folder))
+}
+
+fn join(unit: Unit, folder: Folder, with: &Registration) -> Result<(Unit, Folder)> {
+    let said =
+        json!({"name": with.name, "type": with.agent_type, "metadata": with.metadata}).to_string();
+    let path = folder.events();
+    events::append(&path, "register", &said).map_err(|e| Error::io("write to", &path, &e))?;
+    Ok((unit, folder))
+}
+
+fn found(registration: Registration) -> Result<(Unit, Folder)> {
+    let (unit, folder, warning) = register(registration)?;
+    if let Some(warning) = warning {
+        eprintln!("ig-agent: {warning}");
+    }
+    let path = folder.events();
+    private::append(&path).map_err(|e| Error::io("make", &path, &e))?;
+    Ok((unit, folder))
+}
+
+/// The id; for the shell library also where its records go, what exists while messages wait, and
+/// who writes the unit's end.
+fn announce(unit: &Unit, folder: &Folder, shell: bool) {
+    println!("{}", unit.id);
+    if shell {
+        println!("{}", folder.events().display());
+        println!("{}", paths::inbox_dir().join(unit.id.as_str()).display());
+        println!("{}", if unit.runner.is_some() { "runner" } else { "script" });
+    }
+}

@@ -1,0 +1,36 @@
+//! `unregister`: the end of what `register` began.
+
+use std::process::ExitCode;
+
+use super::words::{Word, Words, unknown};
+use super::{Outcome, daemon, target};
+use crate::error::Result;
+use crate::record::register::unregister;
+use crate::wire::request::{Request, Which};
+
+pub(super) fn run(mut words: Words) -> Outcome {
+    let (mut id, mut exit_code) = (None, None);
+    while let Some(word) = words.next()? {
+        match word {
+            Word::Value(value) if id.is_none() => id = Some(value),
+            Word::Option(option) if option == "exit-code" => {
+                exit_code = Some(words.number("exit-code")?);
+            }
+            other => return Err(unknown(&other)),
+        }
+    }
+    let id = target::id(id)?;
+    match target::folder(&id) {
+        // A runner writes the end of its unit itself.
+        Some(folder) if folder.load()?.runner.is_none() => unregister(&folder, exit_code).map(drop),
+        Some(_) => Ok(()),
+        None => ask_daemon(&id, words.strict()),
+    }?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn ask_daemon(id: &str, strict: bool) -> Result<()> {
+    let Some(mut client) = daemon::reach(strict)? else { return Ok(()) };
+    let which = Which { id: id.to_owned(), project: None };
+    client.call::<serde_json::Value>(&Request::AgentUnregister(which)).map(drop)
+}

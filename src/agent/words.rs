@@ -1,0 +1,98 @@
+//! The words after a verb: options, values, and what is left.
+
+use std::ffi::OsString;
+
+use lexopt::{Arg, Parser, ValueExt};
+
+use crate::error::{Error, Result};
+
+/// What stands after the verb on the command line.
+#[derive(Debug)]
+pub(super) struct Words {
+    parser: Parser,
+    strict: bool,
+}
+
+/// One word: an option without its dashes, or a value.
+#[derive(Debug)]
+pub(super) enum Word {
+    Option(String),
+    Value(String),
+}
+
+impl Words {
+    /// Every verb knows `--strict`, so it is taken out here.
+    pub(super) fn new(mut args: Vec<OsString>) -> Self {
+        let options = args.iter().position(|arg| arg == "--").unwrap_or(args.len());
+        let at = args[..options].iter().position(|arg| arg == "--strict");
+        if let Some(at) = at {
+            args.remove(at);
+        }
+        Self { parser: Parser::from_args(args), strict: at.is_some() }
+    }
+
+    /// Whether failures were asked for.
+    pub(super) fn strict(&self) -> bool {
+        self.strict
+    }
+
+    /// The next word.
+    pub(super) fn next(&mut self) -> Result<Option<Word>> {
+        let word = match self.parser.next().map_err(bad)? {
+            None => return Ok(None),
+            Some(Arg::Long(name)) => Word::Option(name.to_owned()),
+            Some(Arg::Short(letter)) => Word::Option(letter.to_string()),
+            Some(Arg::Value(value)) => Word::Value(text(value)),
+        };
+        Ok(Some(word))
+    }
+
+    /// The value of the option that was just read.
+    pub(super) fn value(&mut self) -> Result<String> {
+        self.parser.value().map(text).map_err(bad)
+    }
+
+    /// Everything from here on, as it was typed: a command has to stay what it is.
+    pub(super) fn rest(&mut self) -> Result<Vec<String>> {
+        self.parser.raw_args().map_err(bad)?.map(exact).collect()
+    }
+
+    /// The same, as a number.
+    pub(super) fn number<T: std::str::FromStr>(&mut self, option: &str) -> Result<T> {
+        number(&self.value()?, &format!("--{option}"))
+    }
+}
+
+fn exact(word: OsString) -> Result<String> {
+    word.into_string().map_err(|word| {
+        Error::usage(format!("`{}` is not UTF-8", word.to_string_lossy()))
+            .next("name it in UTF-8, or run the command through bash -c")
+    })
+}
+
+/// Bytes that are no UTF-8 cannot be told in JSON: they are shown as what they are, unreadable.
+fn text(value: OsString) -> String {
+    value.string().unwrap_or_else(|e| match e {
+        lexopt::Error::NonUnicodeValue(raw) => raw.to_string_lossy().into_owned(),
+        _ => String::new(),
+    })
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "fits `map_err`")]
+fn bad(error: lexopt::Error) -> Error {
+    Error::usage(error.to_string()).next("ig-agent --help")
+}
+
+/// `text` as the number that `what` wants.
+pub(super) fn number<T: std::str::FromStr>(text: &str, what: &str) -> Result<T> {
+    text.parse().map_err(|_| Error::usage(format!("{what} wants a number, not `{text}`")))
+}
+
+/// The error for an option or value that the verb does not know.
+pub(super) fn unknown(word: &Word) -> Error {
+    let (what, text) = match word {
+        Word::Option(name) => ("option `--", name),
+        Word::Value(value) => ("word `", value),
+    };
+    Error::usage(format!("the {what}{text}` is one too many")).next("ig-agent --help")
+}

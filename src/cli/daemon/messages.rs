@@ -1,0 +1,69 @@
+//! `ig daemon messages`: what was said, and who has read it.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use crate::cli::Outcome;
+use crate::neutral;
+use crate::wire::reply::Message;
+use crate::wire::request::MessageList;
+
+/// List the messages of this project, oldest first
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Only to this agent: its id, name, or the start of its id
+    #[arg(long, value_name = "WHO")]
+    to: Option<String>,
+    /// Only those that nobody has read
+    #[arg(long)]
+    unread: bool,
+    /// Of all projects
+    #[arg(long)]
+    all: bool,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Args {
+    pub(crate) fn run(self) -> Outcome {
+        let mut client = super::connect()?;
+        let scope = super::scope(self.all);
+        let wanted =
+            MessageList { agent: self.to, unread: self.unread, scope, ..MessageList::default() };
+        let messages = super::pages::messages(&mut client, wanted)?;
+        if self.json {
+            super::print(json!({ "schema": 1, "messages": messages }));
+        } else if messages.is_empty() {
+            eprintln!("no messages\n  try: ig daemon send TEXT [--to WHO]");
+        }
+        if !self.json {
+            let names = super::pages::agents(&mut client, &super::scope(true))?;
+            let name = |id: &str| {
+                names.iter().find(|u| u.id.as_str() == id).map_or(id.to_owned(), |u| u.name.clone())
+            };
+            messages.iter().for_each(|message| show(message, &name(&message.from)));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn show(message: &Message, from: &str) {
+    let to = message.to_name.as_deref().or(message.to.as_deref()).unwrap_or("nobody");
+    let state = if message.read { "read" } else { "unread" };
+    super::print(format_args!(
+        "{}  {} -> {}  {state}",
+        clock(&message.at),
+        neutral::line(if from.is_empty() { "somebody" } else { from }),
+        neutral::line(to)
+    ));
+    for line in neutral::text(&message.text).lines() {
+        super::print(format_args!("  {line}"));
+    }
+}
+
+/// Date and time without what nobody reads.
+pub(super) fn clock(at: &str) -> String {
+    at.get(..19).unwrap_or(at).replace('T', " ")
+}

@@ -1,0 +1,149 @@
+//! The end of a unit's log, read from its files: what it logged and what it printed, by time.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+
+use super::world::World;
+use crate::record::events::{Event, Reader};
+use crate::record::output;
+use crate::time;
+use crate::wire::frame;
+use crate::wire::reply::LogLine;
+use crate::wire::unit::Unit;
+
+/// Bytes of lines in one answer: they must fit into a frame, escaped.
+const ANSWER_LIMIT: usize = frame::LIMIT / 2;
+
+/// How much of the end of `events.log` is looked at.
+const EVENTS_END: u64 = 1 << 20;
+
+/// A line of `unit` without a level.
+pub(super) fn log_line(unit: &Unit, stream: &str, at: Option<String>, text: &str) -> LogLine {
+    LogLine {
+        id: unit.id.to_string(),
+        name: unit.name.clone(),
+        stream: stream.to_owned(),
+        level: None,
+        at,
+        text: text.to_owned(),
+    }
+}
+
+impl World {
+    /// The last `count` lines of `unit`, oldest first.
+    pub(super) fn last_lines(&self, unit: &Unit, count: usize) -> Vec<LogLine> {
+        let count = count.min(10_000);
+        let Some(folder) = self.folder_of(&unit.id) else {
+            let lines = self.noted(|store| store.log_of(unit, count)).unwrap_or_default();
+            return within_limit(lines, count);
+        };
+        let events = last_events(&folder.join("events.log"), unit);
+        within_limit(merge(events, last_output(folder, unit, count)), count)
+    }
+}
+
+fn last_output(folder: &Path, unit: &Unit, count: usize) -> Vec<LogLine> {
+    if super::tail::streams(&unit.logs).is_empty() || count == 0 {
+        return Vec::new();
+    }
+    let mut reader = output::Reader::from_tail(folder, None, count);
+    let mut lines = reader.lines();
+    if unit.status.is_terminal() {
+        lines.extend(reader.rest());
+    }
+    let line = |line: output::Line| {
+        let at = line.at.map(|at| time::rfc3339(time::from_micros(at)));
+        let text = String::from_utf8_lossy(&line.bytes);
+        log_line(unit, line.stream.word(), at, text.trim_end_matches('\r'))
+    };
+    lines.into_iter().map(line).collect()
+}
+
+/// Log lines among the last events.
+fn last_events(path: &Path, unit: &Unit) -> Vec<LogLine> {
+    let mut reader = Reader::default();
+    let end = read_end(path).unwrap_or_default();
+    let lines = end.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let events = lines.filter_map(|line| reader.line(&String::from_utf8_lossy(line)));
+    events.filter(|event| super::news::is_log_level(&event.level)).map(|e| told(unit, e)).collect()
+}
+
+fn told(unit: &Unit, event: Event) -> LogLine {
+    LogLine { level: Some(event.level), ..log_line(unit, "events", event.at, &event.text) }
+}
+
+/// The end of a file, from the beginning of a line on.
+fn read_end(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let skipped = file.metadata()?.len().saturating_sub(EVENTS_END);
+    file.seek(SeekFrom::Start(skipped))?;
+    let mut bytes = Vec::new();
+    file.take(EVENTS_END).read_to_end(&mut bytes)?;
+    if skipped > 0 {
+        let first = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |at| at + 1);
+        bytes.drain(..first);
+    }
+    Ok(bytes)
+}
+
+/// Two logs as one, by time; a line without a time stays with the one before it.
+pub(super) fn merge(first: Vec<LogLine>, second: Vec<LogLine>) -> Vec<LogLine> {
+    let mut timed: Vec<(String, LogLine)> = Vec::with_capacity(first.len() + second.len());
+    for lines in [first, second] {
+        let mut latest = String::new();
+        for line in lines {
+            if let Some(at) = &line.at {
+                latest.clone_from(at);
+            }
+            timed.push((latest.clone(), line));
+        }
+    }
+    timed.sort_by(|a, b| a.0.cmp(&b.0));
+    timed.into_iter().map(|(_, line)| line).collect()
+}
+
+/// The last `count` lines, fewer when they would not fit into an answer.
+fn within_limit(lines: Vec<LogLine>, count: usize) -> Vec<LogLine> {
+    let mut room = ANSWER_LIMIT;
+    let mut kept: Vec<LogLine> = lines
+        .into_iter()
+        .rev()
+        .take(count)
+        .map_while(|line| {
+            let size = serde_json::to_vec(&line).map_or(0, |text| text.len() + 1);
+            room = room.checked_sub(size)?;
+            Some(line)
+        })
+        .collect();
+    kept.reverse();
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::unit::Kind;
+
+    fn lines(unit: &Unit, stream: &str, at: &[Option<&str>]) -> Vec<LogLine> {
+        at.iter().map(|at| log_line(unit, stream, at.map(str::to_owned), stream)).collect()
+    }
+
+    #[test]
+    fn logs_merge_by_time() {
+        let unit = Unit::new(Kind::LocalBash, "x");
+        let events = lines(&unit, "events", &[Some("1"), None, Some("5")]);
+        let output = lines(&unit, "stdout", &[Some("2"), Some("6")]);
+        let order: Vec<String> = merge(events, output).into_iter().map(|l| l.stream).collect();
+        assert_eq!(order, ["events", "events", "stdout", "events", "stdout"]);
+    }
+
+    #[test]
+    fn an_answer_has_a_limit() {
+        let unit = Unit::new(Kind::LocalBash, "x");
+        let long = log_line(&unit, "stdout", None, &"\u{1}".repeat(40_000));
+        let kept = within_limit(vec![long; 100], 100);
+        assert_eq!(kept.len(), 2);
+        assert!(frame::encode(&kept).is_ok());
+    }
+}

@@ -1,0 +1,69 @@
+//! The folders `live/` and `inbox/` of the user's state: how units are found, and how scripts see
+//! without a process that a message waits.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+use crate::id::UnitId;
+use crate::record::Folder;
+use crate::wire::unit::Unit;
+use crate::{paths, private};
+
+/// A link in `live/`.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// It leads to a record.
+    Record(Box<Unit>, Folder),
+    /// It leads nowhere, or to something that is not this unit's record.
+    Nothing(UnitId),
+}
+
+/// Ids of all links. What has not the shape of an id is nobody's and is left alone.
+pub(super) fn ids() -> Vec<UnitId> {
+    let Ok(entries) = fs::read_dir(paths::live_dir()) else { return Vec::new() };
+    entries.flatten().filter_map(|entry| UnitId::parse(entry.file_name().to_str()?)).collect()
+}
+
+/// What the link of `id` leads to.
+pub(super) fn look(id: UnitId) -> Found {
+    let Some(path) = target(&id).filter(|path| is_ours(path)) else { return Found::Nothing(id) };
+    let folder = Folder::at(path);
+    match folder.load() {
+        Ok(unit) if unit.id == id => Found::Record(Box::new(unit), folder),
+        _ => Found::Nothing(id),
+    }
+}
+
+fn target(id: &UnitId) -> Option<PathBuf> {
+    fs::read_link(paths::live_dir().join(id.as_str())).ok()
+}
+
+fn is_ours(path: &std::path::Path) -> bool {
+    let ours = rustix::process::geteuid().as_raw();
+    path.is_absolute() && fs::metadata(path).is_ok_and(|meta| meta.is_dir() && meta.uid() == ours)
+}
+
+/// The end of `id` was noted: its link has done its work.
+pub(super) fn unlink(id: &UnitId) {
+    let link = paths::live_dir().join(id.as_str());
+    if fs::symlink_metadata(&link).is_ok_and(|meta| meta.is_symlink()) {
+        let _ = fs::remove_file(link);
+    }
+}
+
+/// Makes or removes the mark that messages wait for `id`.
+pub(super) fn mark_inbox(id: &str, waiting: bool) {
+    let mark = paths::inbox_dir().join(id);
+    if waiting {
+        let _ = private::append(&mark);
+    } else {
+        let _ = fs::remove_file(mark);
+    }
+}
+
+/// Ids that have a mark.
+pub(super) fn marked() -> Vec<String> {
+    let Ok(entries) = fs::read_dir(paths::inbox_dir()) else { return Vec::new() };
+    entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect()
+}

@@ -1,0 +1,91 @@
+//! Whose process ended: told by the kernel where it can (pidfd on Linux), looked up elsewhere.
+
+use std::collections::HashMap;
+
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+
+use crate::id::UnitId;
+use crate::os::Identity;
+
+/// Waits for the ends of processes and tells which unit each belongs to.
+#[derive(Debug)]
+pub(super) struct Liveness {
+    ends: mpsc::UnboundedSender<UnitId>,
+    waits: HashMap<UnitId, Vec<(Identity, Option<AbortHandle>)>>,
+}
+
+impl Liveness {
+    /// Ends arrive on the second value: at most one for each process that is waited for.
+    pub(super) fn new() -> (Self, mpsc::UnboundedReceiver<UnitId>) {
+        let (ends, told) = mpsc::unbounded_channel();
+        (Self { ends, waits: HashMap::new() }, told)
+    }
+
+    /// Waits for exactly these processes of `id`.
+    pub(super) fn watch(&mut self, id: &UnitId, processes: &[&Identity]) {
+        let known = self.waits.remove(id).unwrap_or_default();
+        let (kept, dropped): (Vec<_>, Vec<_>) =
+            known.into_iter().partition(|(identity, _)| processes.contains(&identity));
+        abort(dropped);
+        let mut waits = kept;
+        for process in processes {
+            if !waits.iter().any(|(identity, _)| identity == *process) {
+                waits.push(((*process).clone(), self.wait_for(id, process)));
+            }
+        }
+        self.waits.insert(id.clone(), waits);
+    }
+
+    pub(super) fn forget(&mut self, id: &UnitId) {
+        abort(self.waits.remove(id).unwrap_or_default());
+    }
+
+    /// Whether some process can only be watched by looking again and again.
+    pub(super) fn needs_polling(&self) -> bool {
+        self.waits.values().flatten().any(|(_, wait)| wait.is_none())
+    }
+
+    /// Looks at the processes that the kernel does not report.
+    pub(super) fn poll(&self) {
+        for (id, waits) in &self.waits {
+            if waits.iter().any(|(identity, wait)| wait.is_none() && !identity.is_alive()) {
+                let _ = self.ends.send(id.clone());
+            }
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[allow(
+        deprecated,
+        reason = "the new name is unsafe; an `OwnedFd` gives the safety it asks for"
+    )]
+    fn wait_for(&self, id: &UnitId, process: &Identity) -> Option<AbortHandle> {
+        use tokio::io::Interest;
+        use tokio::io::unix::AsyncFd;
+        let Some(handle) = crate::os::exit_handle(process) else {
+            // Gone already, or out of file descriptors: then it is polled.
+            if !process.is_alive() {
+                let _ = self.ends.send(id.clone());
+            }
+            return None;
+        };
+        let exit = AsyncFd::with_interest(handle, Interest::READABLE).ok()?;
+        let (ends, id) = (self.ends.clone(), id.clone());
+        let task = tokio::spawn(async move {
+            let _ = exit.readable().await;
+            let _ = ends.send(id);
+        });
+        Some(task.abort_handle())
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    #[allow(clippy::unused_self, reason = "the other system's twin needs it")]
+    fn wait_for(&self, _id: &UnitId, _process: &Identity) -> Option<AbortHandle> {
+        None
+    }
+}
+
+fn abort(waits: Vec<(Identity, Option<AbortHandle>)>) {
+    waits.into_iter().filter_map(|(_, wait)| wait).for_each(|task| task.abort());
+}

@@ -1,0 +1,19 @@
+//! `unit.get`: one unit, whole.
+
+use super::Answer;
+use crate::daemon::world::World;
+use crate::record::Folder;
+use crate::wire::request::Which;
+use crate::wire::unit::Unit;
+
+pub(super) fn handle(world: &mut World, params: &Which) -> Answer<Unit> {
+    world.scan();
+    let found = world.state.find(&params.id, params.project.as_deref())?;
+    world.refresh(&found.id);
+    let mut unit = world.state.get(&found.id).map_or(found, |entry| entry.unit.clone());
+    // Names of variables stay in the record alone.
+    if let Some(record) = world.folder_of(&unit.id).and_then(|path| Folder::at(path).load().ok()) {
+        unit.env_names = record.env_names;
+    }
+    Ok(unit)
+}

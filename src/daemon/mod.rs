@@ -1,0 +1,202 @@
+//! The daemon: boot and loop.
+//!
+//! One thread, one owner. Connections (`connection`), processes (`liveness`) and files (`watch`)
+//! send word; the loop here gives each to the [`world::World`], which never waits. Nothing ticks:
+//! a daemon without news sleeps.
+//!
+//! It is news, not truth: units live and end without it, and it finds them again from their files.
+
+mod connection;
+mod history;
+mod live;
+mod liveness;
+mod lock;
+mod methods;
+mod news;
+mod server;
+mod state;
+mod store;
+mod subscribers;
+mod tail;
+mod watch;
+mod world;
+
+use std::future::pending;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+
+use connection::{Call, Reply};
+use liveness::Liveness;
+use lock::{Claim, Lock};
+use server::Server;
+use store::Store;
+use watch::{Changed, Notes};
+use world::World;
+
+use crate::error::{Error, Result};
+use crate::id::UnitId;
+use crate::paths;
+use crate::socket::Recorded;
+use crate::wire::reply::{ErrorCode, RpcError};
+
+/// How often things are looked at that nobody tells us of.
+const POLL: Duration = Duration::from_millis(500);
+
+/// What became of an attempt to be the daemon.
+#[derive(Debug)]
+pub enum Served {
+    /// We were it, until we were told to stop.
+    Stopped,
+    /// It is running already.
+    Already(Box<Recorded>),
+}
+
+/// Is the daemon of this user until told to stop. `ready` is called once it answers.
+pub fn serve(ready: impl FnOnce()) -> Result<Served> {
+    let lock = match lock::claim()? {
+        Claim::Ours(lock) => lock,
+        Claim::Theirs(other) => return Ok(Served::Already(Box::new(other))),
+    };
+    std::env::set_current_dir("/").map_err(|e| Error::io("enter", "/", &e))?;
+    raise_file_limit();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| Error::new(format!("cannot start: {e}")))?;
+    runtime.block_on(run(lock, ready))?;
+    Ok(Served::Stopped)
+}
+
+/// Each agent and each connection holds a file descriptor; the usual soft limit is 1,024.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+}
+
+/// Everything that sends word to the loop.
+struct Inputs {
+    calls: mpsc::Receiver<Call>,
+    ends: mpsc::UnboundedReceiver<UnitId>,
+    files: Arc<Notes>,
+    signals: [Signal; 2],
+}
+
+/// The daemon and what it holds of the system.
+struct Daemon {
+    world: World,
+    lock: Lock,
+    server: Option<Server>,
+    calls: mpsc::Sender<Call>,
+    /// Names of the socket's and the lock's folders in news.
+    places: Vec<PathBuf>,
+}
+
+async fn run(lock: Lock, ready: impl FnOnce()) -> Result<()> {
+    let (store, note) = Store::open(&paths::database());
+    if let Some(note) = note {
+        eprintln!("{note}");
+    }
+    let (liveness, ends) = Liveness::new();
+    let world = World::new(store, liveness);
+    let (calls, receiver) = mpsc::channel(64);
+    let files = world.watch.notes();
+    let on = |kind| signal(kind).map_err(|e| Error::new(format!("cannot watch signals: {e}")));
+    let signals = [on(SignalKind::terminate())?, on(SignalKind::interrupt())?];
+    let mut inputs = Inputs { calls: receiver, ends, files, signals };
+    let mut daemon = Daemon { world, lock, server: None, calls, places: Vec::new() };
+    daemon.world.wake();
+    daemon.bind()?;
+    ready();
+    while !daemon.world.stopping {
+        daemon.turn(&mut inputs).await;
+    }
+    // Answers that are on their way go out before the runtime ends.
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    Ok(())
+}
+
+impl Daemon {
+    /// Waits for one piece of news and deals with it.
+    async fn turn(&mut self, inputs: &mut Inputs) {
+        let [term, int] = &mut inputs.signals;
+        let is_behind = !self.world.behind.is_empty();
+        let polls = self.world.needs_polling() || self.server.is_none();
+        tokio::select! {
+            Some(call) = inputs.calls.recv() => self.answer(call),
+            Some(id) = inputs.ends.recv() => self.world.judge(&id),
+            () = inputs.files.changed() => self.files_changed(inputs.files.take()),
+            () = tokio::task::yield_now(), if is_behind => self.read_on(),
+            () = sleep(polls) => self.poll(),
+            _ = term.recv() => self.world.stopping = true,
+            _ = int.recv() => self.world.stopping = true,
+        }
+    }
+
+    /// A fault in one method is that caller's alone.
+    fn answer(&mut self, call: Call) {
+        let Call { request, pid, reply } = call;
+        let answered =
+            catch_unwind(AssertUnwindSafe(|| methods::dispatch(&mut self.world, pid, request)));
+        let answer = answered.unwrap_or_else(|_| Reply {
+            result: Err(RpcError::new(
+                ErrorCode::InternalError,
+                "a fault in the daemon; see its log",
+            )),
+            queue: None,
+        });
+        let _ = reply.send(answer);
+    }
+
+    fn read_on(&mut self) {
+        for id in self.world.behind.clone() {
+            self.world.read_on(&id);
+        }
+    }
+
+    fn poll(&mut self) {
+        self.check_places();
+        self.world.poll();
+    }
+
+    fn files_changed(&mut self, changed: Changed) {
+        let ours = match &changed {
+            Changed::Folders(folders) => self.places.iter().any(|place| folders.contains(place)),
+            Changed::Everything => true,
+        };
+        if ours {
+            self.check_places();
+        }
+        self.world.files_changed(changed);
+    }
+
+    /// Whether clients still find us, and nobody else could take our place.
+    fn check_places(&mut self) {
+        if !self.lock.is_still_ours() {
+            eprintln!("the lock in `{}` vanished; stopping", paths::state_dir().display());
+            self.world.stopping = true;
+        } else if !self.server.as_ref().is_some_and(Server::is_there) {
+            self.server = None;
+            if let Err(error) = self.bind() {
+                eprintln!("cannot listen again for now: {error}");
+            }
+        }
+    }
+
+    fn bind(&mut self) -> Result<()> {
+        let server = Server::bind(&self.calls)?;
+        self.lock.record(&server.path)?;
+        self.world.socket.clone_from(&server.path);
+        let folders = [server.path.parent().map(Path::to_path_buf), Some(paths::state_dir())];
+        self.server = Some(server);
+        self.places = folders.iter().flatten().filter_map(|f| self.world.watch.add(f)).collect();
+        Ok(())
+    }
+}
+
+async fn sleep(wanted: bool) {
+    if wanted { tokio::time::sleep(POLL).await } else { pending().await }
+}

@@ -1,0 +1,139 @@
+//! What files tell: a folder changed, so look what a unit wrote, and pass it on.
+
+use serde_json::json;
+
+use super::history::log_line;
+use super::subscribers::Topic;
+use super::watch::Changed;
+use super::world::World;
+use crate::id::UnitId;
+use crate::record::events::Event;
+use crate::wire::reply::LogLine;
+use crate::wire::unit::Unit;
+
+/// Levels that are lines of a log; the others are what a unit says of itself.
+const LOG_LEVELS: [&str; 4] = ["debug", "info", "warn", "error"];
+
+/// Turns before the others get theirs, when all of it is wanted at once.
+const CATCH_UP: usize = 64;
+
+impl World {
+    /// Looks at every folder that changed.
+    pub(super) fn files_changed(&mut self, changed: Changed) {
+        let Changed::Folders(folders) = changed else { return self.poll() };
+        for folder in folders {
+            if Some(&folder) == self.live.as_ref() {
+                self.scan();
+            } else if let Some(id) = self.folders.get(&folder).cloned() {
+                self.refresh(&id);
+            }
+        }
+    }
+
+    /// Looks at everything.
+    pub(super) fn poll(&mut self) {
+        self.liveness.poll();
+        self.scan();
+        self.refresh_all();
+    }
+
+    /// Before a listing: what was written before it was asked for is in it.
+    pub(super) fn refresh_all(&mut self) {
+        for id in self.state.live_ids() {
+            self.refresh(&id);
+        }
+    }
+
+    /// Looks at the record and the logs of one unit.
+    pub(super) fn refresh(&mut self, id: &UnitId) {
+        let Some(tail) = self.tails.get_mut(id) else { return };
+        if tail.record_changed() {
+            self.judge(id);
+        }
+        self.read_on(id);
+    }
+
+    /// Reads all that stands there now, within reason.
+    pub(super) fn catch_up(&mut self, id: &UnitId) {
+        for _ in 0..CATCH_UP {
+            self.read_on(id);
+            if !self.behind.contains(id) {
+                break;
+            }
+        }
+    }
+
+    /// Reads the next piece of a unit's logs and passes it on.
+    pub(super) fn read_on(&mut self, id: &UnitId) {
+        self.follow_output(id, false);
+        let Some(tail) = self.tails.get_mut(id) else { return };
+        let (events, output) = (tail.events(), tail.output());
+        if tail.is_behind() {
+            self.behind.insert(id.clone());
+        } else {
+            self.behind.remove(id);
+        }
+        for event in &events {
+            self.take_event(id, event);
+        }
+        let lines = output.into_iter().map(|line| (line.stream, line.text)).collect();
+        self.pass_on_output(id, lines);
+    }
+
+    /// Follows or leaves the output of `id`, as its subscribers want.
+    pub(super) fn follow_output(&mut self, id: &UnitId, from_start: bool) {
+        let Some(entry) = self.state.get(id) else { return };
+        let wanted = self.subscribers.wants_output(&entry.unit);
+        let Some(tail) = self.tails.get_mut(id) else { return };
+        if let Some(watched) = &tail.watched {
+            self.watch.want_output(watched, wanted);
+        }
+        if wanted {
+            tail.follow_output(&entry.unit.logs, from_start);
+        } else {
+            tail.leave_output();
+        }
+    }
+
+    fn take_event(&mut self, id: &UnitId, event: &Event) {
+        if LOG_LEVELS.contains(&event.level.as_str()) {
+            let Some(unit) = self.state.get(id).map(|entry| &entry.unit) else { return };
+            let line = log_line(unit, "events", event.at.clone(), &event.text);
+            let line = LogLine { level: Some(event.level.clone()), ..line };
+            self.subscribers.publish(&Topic::about("log_event", unit), || json!(line));
+        } else {
+            self.say(id, event);
+        }
+    }
+
+    fn pass_on_output(&mut self, id: &UnitId, lines: Vec<(&'static str, String)>) {
+        let Some(unit) = self.state.get(id).map(|entry| &entry.unit) else { return };
+        let topic = Topic { on_request: !unit.stream_logs, ..Topic::about("log_event", unit) };
+        let now = Some(crate::time::now());
+        for (stream, text) in lines {
+            let line = || json!(log_line(unit, stream, now.clone(), &text));
+            self.subscribers.publish(&topic, line);
+        }
+    }
+
+    /// Lines that their unit will not finish any more.
+    pub(super) fn last_words(&mut self, id: &UnitId) {
+        let rest = self.tails.get_mut(id).map(super::tail::Tail::rest).unwrap_or_default();
+        let lines = rest.into_iter().map(|line| (line.stream, line.text)).collect();
+        self.pass_on_output(id, lines);
+    }
+
+    /// One line of an agent that has no files.
+    pub(super) fn log(&mut self, unit: &Unit, level: &str, text: &str) {
+        let at = crate::time::now();
+        self.noted(|store| store.add_log(unit.id.as_str(), &at, level, text));
+        let line =
+            LogLine { level: Some(level.to_owned()), ..log_line(unit, "events", Some(at), text) };
+        self.subscribers.publish(&Topic::about("log_event", unit), || json!(line));
+    }
+}
+
+/// Whether `level` is one that a log line may have.
+pub(super) fn is_log_level(level: &str) -> bool {
+    LOG_LEVELS.contains(&level)
+}

@@ -1,0 +1,243 @@
+//! The one owner of everything the daemon knows: state, store, files, processes, subscribers.
+//!
+//! It is only ever used by one task and never waits. A transition happens in [`State`], is kept in
+//! [`Store`], and then told: queue first, then notify.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::live::{self, Found};
+use super::liveness::Liveness;
+use super::state::{Change, State};
+use super::store::Store;
+use super::subscribers::{Subscribers, Topic};
+use super::tail::Tail;
+use super::watch::Watch;
+use crate::id::UnitId;
+use crate::record::Folder;
+use crate::record::events::Event;
+use crate::wire::unit::Unit;
+use crate::{os, paths, private, time};
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) state: State,
+    pub(super) store: Store,
+    pub(super) subscribers: Subscribers,
+    pub(super) watch: Watch,
+    pub(super) liveness: Liveness,
+    pub(super) tails: HashMap<UnitId, Tail>,
+    /// Whose folder a watched folder is.
+    pub(super) folders: HashMap<PathBuf, UnitId>,
+    /// Units whose files hold more than was read in one turn.
+    pub(super) behind: BTreeSet<UnitId>,
+    /// The name of `live/` in news.
+    pub(super) live: Option<PathBuf>,
+    pub(super) started_at: String,
+    pub(super) socket: PathBuf,
+    pub(super) stopping: bool,
+}
+
+impl World {
+    pub(super) fn new(store: Store, liveness: Liveness) -> Self {
+        Self {
+            state: State::default(),
+            store,
+            subscribers: Subscribers::default(),
+            watch: Watch::new(),
+            liveness,
+            tails: HashMap::new(),
+            folders: HashMap::new(),
+            behind: BTreeSet::new(),
+            live: None,
+            started_at: time::now(),
+            socket: PathBuf::new(),
+            stopping: false,
+        }
+    }
+
+    /// Finds everybody again after a start.
+    pub(super) fn wake(&mut self) {
+        for dir in [paths::live_dir(), paths::inbox_dir()] {
+            if let Err(error) = private::dir(&dir) {
+                eprintln!("cannot make `{}`: {error}", dir.display());
+            }
+        }
+        self.noted(Store::drop_old_logs);
+        for unit in self.noted(Store::agents).unwrap_or_default() {
+            self.register(unit, None);
+        }
+        self.live = self.watch.add(&paths::live_dir());
+        self.scan();
+        self.correct_marks();
+    }
+
+    fn correct_marks(&mut self) {
+        for id in live::marked() {
+            let live = UnitId::parse(&id).is_some_and(|id| self.state.live(&id).is_some());
+            if !live {
+                live::mark_inbox(&id, false);
+            }
+        }
+        for id in self.state.live_ids() {
+            self.mark(&id);
+        }
+    }
+
+    /// Makes the mark of `id` say whether messages wait for it.
+    pub(super) fn mark(&self, id: &UnitId) {
+        let waiting = self.state.live(id).is_some() && self.store.has_unread(id.as_str());
+        live::mark_inbox(id.as_str(), waiting);
+    }
+
+    /// Takes in units that were linked since the last look.
+    pub(super) fn scan(&mut self) {
+        for id in live::ids() {
+            if self.state.live(&id).is_some() {
+                continue;
+            }
+            match live::look(id) {
+                Found::Record(unit, folder) => self.adopt(*unit, folder),
+                Found::Nothing(id) => live::unlink(&id),
+            }
+        }
+    }
+
+    fn adopt(&mut self, unit: Unit, folder: Folder) {
+        let id = unit.id.clone();
+        if self.state.get(&id).is_some_and(|entry| entry.unit.status.is_terminal()) {
+            // We noted this end before; only the link was left.
+            return live::unlink(&id);
+        }
+        let mut tail = Tail::new(folder.clone());
+        tail.watched = self.watch.add(folder.path());
+        if let Some(watched) = &tail.watched {
+            self.folders.insert(watched.clone(), id.clone());
+        }
+        self.tails.insert(id.clone(), tail);
+        let ended = unit.status.is_terminal().then(|| unit.clone());
+        let mut unit = unit;
+        if ended.is_some() {
+            unit.status = crate::wire::unit::Status::Running;
+        }
+        self.register(unit, Some(folder));
+        self.catch_up(&id);
+        if ended.is_some() {
+            self.end(&id, ended);
+        }
+    }
+
+    /// Puts a live unit in and watches its processes.
+    pub(super) fn register(&mut self, unit: Unit, folder: Option<Folder>) {
+        let id = unit.id.clone();
+        let changes = self.state.register(unit, folder);
+        self.tell(changes);
+        self.watch_processes(&id);
+        self.judge(&id);
+    }
+
+    pub(super) fn watch_processes(&mut self, id: &UnitId) {
+        let Some(entry) = self.state.live(id) else { return };
+        let processes: Vec<os::Identity> =
+            [&entry.unit.process, &entry.unit.runner].into_iter().flatten().cloned().collect();
+        self.liveness.watch(id, &processes.iter().collect::<Vec<_>>());
+    }
+
+    /// A process of `id` ended, or its record changed: has the unit ended? Its record says so, or
+    /// its processes do: while its runner lives, the runner has the word.
+    pub(super) fn judge(&mut self, id: &UnitId) {
+        let Some(entry) = self.state.live(id) else { return };
+        let (process, runner) = (entry.unit.process.clone(), entry.unit.runner.clone());
+        let lives = [process, runner].iter().flatten().any(os::Identity::is_alive);
+        // Looked at after the processes: the last thing a runner does is to write it.
+        let record = entry.folder.as_ref().and_then(|folder| folder.load().ok());
+        match record {
+            Some(record) if record.status.is_terminal() => self.end(id, Some(record)),
+            _ if !lives => self.end(id, None),
+            Some(record) => self.reload(id, record),
+            None => {}
+        }
+    }
+
+    fn reload(&mut self, id: &UnitId, record: Unit) {
+        let changes = self.state.reload(record);
+        if !changes.is_empty() {
+            self.tell(changes);
+            self.watch_processes(id);
+        }
+    }
+
+    /// Notes the end of `id`: its last words first, then the end, then nothing is left behind.
+    pub(super) fn end(&mut self, id: &UnitId, last: Option<Unit>) {
+        self.catch_up(id);
+        self.last_words(id);
+        let folder = self.state.get(id).and_then(|entry| entry.folder.clone());
+        let changes = self.state.end(id, last, time::now());
+        self.liveness.forget(id);
+        self.forget_files(id);
+        if folder.is_none() {
+            self.noted(|store| store.end_agent(id.as_str()));
+        }
+        self.noted(|store| store.close_inbox(id.as_str()));
+        live::mark_inbox(id.as_str(), false);
+        live::unlink(id);
+        self.tell(changes);
+    }
+
+    fn forget_files(&mut self, id: &UnitId) {
+        self.behind.remove(id);
+        if let Some(watched) = self.tails.remove(id).and_then(|tail| tail.watched) {
+            self.watch.remove(&watched);
+            self.folders.remove(&watched);
+        }
+    }
+
+    /// It said something of itself.
+    pub(super) fn say(&mut self, id: &UnitId, event: &Event) {
+        let changes = self.state.say(id, event);
+        self.tell(changes);
+    }
+
+    /// Runs a query. What fails is told in the daemon's log; the daemon goes on.
+    pub(super) fn noted<T>(&self, query: impl FnOnce(&Store) -> rusqlite::Result<T>) -> Option<T> {
+        query(&self.store).map_err(|error| eprintln!("the database failed: {error}")).ok()
+    }
+
+    /// Tells subscribers what happened.
+    pub(super) fn tell(&mut self, changes: Vec<Change>) {
+        for change in changes {
+            let (unit, names) = match &change {
+                Change::Registered(unit) => (unit, vec!["added", "agent_registered"]),
+                Change::Altered(unit) => (unit, vec![unit.status.word(), "status_changed"]),
+                Change::Ended(unit) => {
+                    (unit, vec![unit.status.word(), "status_changed", "agent_unregistered"])
+                }
+                Change::Removed(unit) => (unit, vec!["removed"]),
+            };
+            for name in names {
+                self.subscribers.publish(&Topic::about(name, unit), || data(name, unit));
+            }
+        }
+    }
+
+    /// Whether something must be looked at again and again, for want of news.
+    pub(super) fn needs_polling(&self) -> bool {
+        self.live.is_none()
+            || self.liveness.needs_polling()
+            || self.tails.values().any(|tail| tail.watched.is_none())
+    }
+
+    /// The project's root as it is compared.
+    pub(super) fn folder_of(&self, id: &UnitId) -> Option<&Path> {
+        self.state.get(id)?.folder.as_ref().map(Folder::path)
+    }
+}
+
+/// Agent events are about the unit; changes of domain `daemons` name their domain.
+fn data(event_type: &str, unit: &Unit) -> Value {
+    let is_agent_event = event_type.contains('_');
+    if is_agent_event { json!(unit) } else { json!({ "domain": "daemons", "unit": unit }) }
+}

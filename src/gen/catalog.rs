@@ -1,0 +1,351 @@
+//! Where profiles and templates are found: the project's, the user's, the built-in ones.
+//!
+//! A name is looked up in this order: project profile, user profile, project template, user
+//! template, built-in template. Nothing is listed or read that a look-up does not need.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use include_dir::{Dir, include_dir};
+
+use super::engine::{self, Source};
+use super::meta::{self, Meta};
+use super::options::{Layer, Origin};
+use super::profile::{self, Profile};
+use crate::error::{Error, Result};
+use crate::{paths, suggest};
+
+static BUILT_IN: Dir = include_dir!("$CARGO_MANIFEST_DIR/templates");
+
+/// Where something lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Shelf {
+    /// `.idlergear/` of the project.
+    Project,
+    /// The user's configuration folder.
+    User,
+    /// The program itself.
+    BuiltIn,
+}
+
+impl Shelf {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Project => "project",
+            Self::User => "user",
+            Self::BuiltIn => "built-in",
+        }
+    }
+}
+
+/// The folders to look in.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    /// The project's `.idlergear`.
+    pub project: Option<PathBuf>,
+    /// The user's configuration folder.
+    pub user: Option<PathBuf>,
+}
+
+/// A template, found and its head read.
+#[derive(Debug, Clone)]
+pub struct Template {
+    /// Its name, `django-dev`.
+    pub name: String,
+    /// Where it lies.
+    pub shelf: Shelf,
+    /// Its text.
+    pub source: Source,
+    /// What its leading comment says.
+    pub meta: Meta,
+}
+
+/// What a name stands for: a template, with the profiles to fill it in, the strongest first.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The template.
+    pub template: Template,
+    /// The profiles' layers.
+    pub layers: Vec<Layer>,
+    /// What the profile says it is for, if a profile it is.
+    pub about: Option<String>,
+    /// Files of the project that take part and have to be trusted.
+    pub project_files: Vec<PathBuf>,
+    /// What the name hides, in words.
+    pub shadowed: Vec<String>,
+}
+
+/// One line of a listing.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// The name.
+    pub name: String,
+    /// Where it lies.
+    pub shelf: Shelf,
+    /// What it is for.
+    pub about: String,
+    /// Its file, or `built in`.
+    pub place: String,
+}
+
+impl Catalog {
+    /// The catalog of the project at `root` and of this user.
+    pub fn of(root: Option<&Path>) -> Self {
+        let project = root.map(|root| root.join(paths::PROJECT_DIR));
+        Self { project, user: paths::user_config_dir() }
+    }
+
+    fn shelves(&self) -> impl Iterator<Item = (Shelf, &Path)> {
+        let project = self.project.as_deref().map(|dir| (Shelf::Project, dir));
+        let user = self.user.as_deref().map(|dir| (Shelf::User, dir));
+        project.into_iter().chain(user)
+    }
+
+    /// Finds what `name` stands for, profiles before templates.
+    pub fn find(&self, name: &str) -> Result<Found> {
+        check_name(name)?;
+        let Some((shelf, path)) = self.profile_path(name, None) else {
+            return self.find_template(name);
+        };
+        let mut chain = Chain::default();
+        self.collect(name, shelf, &path, &mut chain)?;
+        let template = chain.template.clone().unwrap_or_else(|| "script".to_owned());
+        let mut found = self.find_template(&template)?;
+        found.shadowed = self.hidden(name, shelf, true);
+        found.about = chain.about;
+        found.layers = chain.layers;
+        found.project_files.splice(0..0, chain.project_files);
+        Ok(found)
+    }
+
+    /// Finds the template `name`, profiles left out.
+    pub fn find_template(&self, name: &str) -> Result<Found> {
+        check_name(name)?;
+        let file = format!("{name}.sh.j2");
+        let Some((shelf, source)) = self.source(&file, None)? else {
+            return Err(self.unknown(name));
+        };
+        let meta = meta::parse(&source)?;
+        let project_files = match shelf {
+            Shelf::Project => vec![PathBuf::from(&source.place)],
+            _ => Vec::new(),
+        };
+        let shadowed = self.hidden(name, shelf, false);
+        let template = Template { name: name.to_owned(), shelf, source, meta };
+        Ok(Found { template, layers: Vec::new(), about: None, project_files, shadowed })
+    }
+
+    /// A template by its file name, for `extends` and `include`. The skeletons, whose names start
+    /// with `_`, are ours alone; `except` is the file that is asking, so that a project's
+    /// `django-dev` can extend the built-in one.
+    pub fn source(&self, file: &str, except: Option<&str>) -> Result<Option<(Shelf, Source)>> {
+        if !is_file_name(file) {
+            return Ok(None);
+        }
+        if !file.starts_with('_') {
+            for (shelf, dir) in self.shelves() {
+                let path = dir.join("templates").join(file);
+                let place = path.display().to_string();
+                if Some(place.as_str()) == except {
+                    continue;
+                }
+                if let Some(text) = read(&path)? {
+                    return Ok(Some((shelf, Source { file: file.to_owned(), place, text })));
+                }
+            }
+        }
+        let text = BUILT_IN.get_file(file).and_then(include_dir::File::contents_utf8);
+        Ok(text.map(|text| (Shelf::BuiltIn, built_in(file, text))))
+    }
+
+    /// Where the profile `name` lies; `after` skips the shelves up to and including that one.
+    fn profile_path(&self, name: &str, after: Option<Shelf>) -> Option<(Shelf, PathBuf)> {
+        self.shelves()
+            .filter(|(shelf, _)| after.is_none_or(|after| *shelf > after))
+            .map(|(shelf, dir)| (shelf, dir.join("profiles").join(format!("{name}.toml"))))
+            .find(|(_, path)| path.is_file())
+    }
+
+    /// Reads a profile and those it extends, the strongest first. One that extends its own name
+    /// means the one it shadows.
+    fn collect(&self, name: &str, shelf: Shelf, path: &Path, chain: &mut Chain) -> Result<()> {
+        if chain.seen.iter().any(|seen| seen == path) {
+            let error = Error::new(format!("profile `{name}` extends itself"));
+            return Err(error.at(paths::display(path)).next("take one `extends` out"));
+        }
+        chain.seen.push(path.to_path_buf());
+        let profile = load_profile(path)?;
+        chain.add(&profile, shelf, path);
+        let Some(parent) = &profile.extends else { return Ok(()) };
+        check_name(parent).map_err(|e| e.at(paths::display(path)))?;
+        let after = (parent == name).then_some(shelf);
+        match self.profile_path(parent, after) {
+            Some((shelf, path)) => self.collect(parent, shelf, &path, chain),
+            None => {
+                let names = self.profile_names();
+                let advice = suggest::advice(parent, names.keys().map(String::as_str));
+                Err(Error::new(format!("profile `{name}` extends `{parent}`, which is unknown"))
+                    .at(paths::display(path))
+                    .next(advice))
+            }
+        }
+    }
+
+    /// What else has this name and is not meant.
+    fn hidden(&self, name: &str, shelf: Shelf, profile: bool) -> Vec<String> {
+        let mut hidden = Vec::new();
+        if profile && let Some((shelf, _)) = self.profile_path(name, Some(shelf)) {
+            hidden.push(format!("the {} profile", shelf.word()));
+        }
+        let file = format!("{name}.sh.j2");
+        for (other, dir) in self.shelves() {
+            let counts = profile || other > shelf;
+            if counts && dir.join("templates").join(&file).is_file() {
+                hidden.push(format!("the {} template", other.word()));
+            }
+        }
+        if (profile || shelf != Shelf::BuiltIn) && BUILT_IN.get_file(&file).is_some() {
+            hidden.push("the built-in template".to_owned());
+        }
+        hidden
+    }
+
+    fn unknown(&self, name: &str) -> Error {
+        let mut names: Vec<String> = self.profile_names().into_keys().collect();
+        names.extend(self.template_names().into_keys());
+        names.sort();
+        names.dedup();
+        Error::usage(format!("no template or profile is called `{name}`"))
+            .next(suggest::advice(name, names.iter().map(String::as_str)))
+    }
+
+    fn profile_names(&self) -> BTreeMap<String, (Shelf, PathBuf)> {
+        let mut names = BTreeMap::new();
+        for (shelf, dir) in self.shelves() {
+            for (name, path) in files(&dir.join("profiles"), ".toml") {
+                names.entry(name).or_insert((shelf, path));
+            }
+        }
+        names
+    }
+
+    fn template_names(&self) -> BTreeMap<String, Shelf> {
+        let mut names = BTreeMap::new();
+        for (shelf, dir) in self.shelves() {
+            for (name, _) in files(&dir.join("templates"), ".sh.j2") {
+                names.entry(name).or_insert(shelf);
+            }
+        }
+        for file in BUILT_IN.files() {
+            let name = engine::stem(&file.path().display().to_string()).to_owned();
+            names.entry(name).or_insert(Shelf::BuiltIn);
+        }
+        names.retain(|name, _| !name.starts_with('_'));
+        names
+    }
+
+    /// Every profile, with what it is for.
+    pub fn profiles(&self) -> Vec<Listed> {
+        let line = |(name, (shelf, path)): (String, (Shelf, PathBuf))| {
+            let about = match load_profile(&path) {
+                Ok(profile) => profile.about.clone().unwrap_or_else(|| built_on(&profile)),
+                Err(error) => format!("broken: {}", error.what()),
+            };
+            Listed { name, shelf, about, place: paths::display(&path) }
+        };
+        self.profile_names().into_iter().map(line).collect()
+    }
+
+    /// Every template, with what it is for.
+    pub fn templates(&self) -> Vec<Listed> {
+        let line = |(name, shelf): (String, Shelf)| match self.find_template(&name) {
+            Ok(found) => {
+                let place = match shelf {
+                    Shelf::BuiltIn => found.template.source.place.clone(),
+                    _ => paths::display(Path::new(&found.template.source.place)),
+                };
+                Listed { name, shelf, about: found.template.meta.about, place }
+            }
+            Err(error) => {
+                let about = format!("broken: {}", error.what());
+                Listed { name, shelf, about, place: String::new() }
+            }
+        };
+        self.template_names().into_iter().map(line).collect()
+    }
+}
+
+/// A profile and those it extends, as they are read.
+#[derive(Default)]
+struct Chain {
+    seen: Vec<PathBuf>,
+    layers: Vec<Layer>,
+    template: Option<String>,
+    about: Option<String>,
+    project_files: Vec<PathBuf>,
+}
+
+impl Chain {
+    fn add(&mut self, profile: &Profile, shelf: Shelf, path: &Path) {
+        let origin = Origin::Profile(paths::display(path));
+        self.layers.push(Layer { origin, options: profile.options.clone() });
+        self.template = self.template.take().or_else(|| profile.template.clone());
+        self.about = self.about.take().or_else(|| profile.about.clone());
+        if shelf == Shelf::Project {
+            self.project_files.push(path.to_path_buf());
+        }
+    }
+}
+
+fn built_on(profile: &Profile) -> String {
+    match (&profile.extends, &profile.template, &profile.options.command) {
+        (Some(parent), _, _) => format!("builds on the profile {parent}"),
+        (_, Some(template), _) => format!("fills in the template {template}"),
+        (_, _, Some(command)) => command.clone(),
+        _ => String::new(),
+    }
+}
+
+fn built_in(file: &str, text: &str) -> Source {
+    Source { file: file.to_owned(), place: "built in".to_owned(), text: text.to_owned() }
+}
+
+fn load_profile(path: &Path) -> Result<Profile> {
+    let text = fs::read_to_string(path).map_err(|e| Error::io("read", path, &e))?;
+    profile::parse(&text, path)
+}
+
+fn read(path: &Path) -> Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io("read", path, &error)),
+    }
+}
+
+/// The files in `dir` that end in `end`, by their names without it.
+fn files(dir: &Path, end: &str) -> Vec<(String, PathBuf)> {
+    let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
+    let named = |entry: fs::DirEntry| {
+        let file = entry.file_name().into_string().ok()?;
+        let name = file.strip_suffix(end)?;
+        is_file_name(name).then(|| (name.to_owned(), entry.path()))
+    };
+    entries.flatten().filter_map(named).collect()
+}
+
+/// One plain file name: nothing that leaves the folder.
+fn is_file_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    name.chars().all(plain) && name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+}
+
+fn check_name(name: &str) -> Result<()> {
+    if is_file_name(name) {
+        return Ok(());
+    }
+    Err(Error::usage(format!("`{}` is no name for a template or profile", name.escape_debug()))
+        .next("letters, digits, `.`, `_` and `-`; `ig gen --list` shows all"))
+}
