@@ -38,8 +38,8 @@ enum Verb {
     #[command(alias = "kill")]
     Stop(stop::Args),
     Daemon(daemon::Args),
-    Lib(lib::Args),
     Trust(trust::Args),
+    Lib(lib::Args),
 }
 
 /// The whole program: reads the command line, runs the command, tells what went wrong.
@@ -49,8 +49,8 @@ pub fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     let outcome = match cli.verb {
-        Verb::Init(args) => args.run(),
         Verb::Gen(args) => args.run(),
+        Verb::Init(args) => args.run(),
         Verb::Run(args) => args.run(),
         Verb::Start(args) => args.run(),
         Verb::Ps(args) => args.run(),
