@@ -415,6 +415,21 @@ fn the_tour_shows_the_main_job_and_leaves_nothing() {
     assert_eq!(fs::read_dir(world.sandbox.home().join("tmp")).unwrap().count(), 0);
 }
 
+#[test]
+fn ctrl_c_in_the_tour_cleans_up() {
+    let Some(_) = tool("python3") else { return };
+    let world = World::with("script");
+    let tour = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/tour.sh");
+    let mut terminal = Terminal::start(world.command(tour)).patient(60);
+    terminal.expect("$ ig-agent wait");
+    wait_until("the environment is being made", || world.processes().join(" ").contains("venv"));
+    terminal.send("\x03");
+    let ended = terminal.end();
+    assert_eq!(how(&ended), (Some(130), None), "{}", ended.output);
+    world.nothing_is_left("Ctrl-C in the tour");
+    assert_eq!(fs::read_dir(world.sandbox.home().join("tmp")).unwrap().count(), 0);
+}
+
 /// Every script under `examples/` is clean, and so is what `ig gen` makes of the projects there.
 #[test]
 fn every_script_of_the_examples_is_clean() {
