@@ -260,7 +260,7 @@ fn starts_again_without_installing(world: &World, server: &Server, script: &Path
     let stamp = world.sandbox.project().join(format!(".venv/.ig-{}", server.template));
     let before = modified(&stamp);
     let mut command = world.command(script);
-    command.env("PIP_DEFAULT_TIMEOUT", "never").env("UV_INDEX_URL", "no address");
+    command.env("PIP_DEFAULT_TIMEOUT", "never").env("UV_CONFIG_FILE", "/nowhere");
     Live::start(command, server, port).quit(server);
     assert_eq!(modified(&stamp), before);
 }
@@ -301,17 +301,49 @@ fn django() {
     });
 }
 
+const FLASK: Server = Server {
+    example: "flask",
+    template: "flask-dev",
+    bare: &["flask", "--debug", "run", "--host", "127.0.0.1", "--port", "PORT"],
+    as_root: &[],
+    page: ("/count?text=to+be+or+not+to+be", "\"to\""),
+    quit: "\x03",
+    base: 18_100,
+};
+
 #[test]
 fn flask() {
-    live(&Server {
-        example: "flask",
-        template: "flask-dev",
-        bare: &["flask", "--debug", "run", "--host", "127.0.0.1", "--port", "PORT"],
-        as_root: &[],
-        page: ("/count?text=to+be+or+not+to+be", "\"to\""),
-        quit: "\x03",
-        base: 18_100,
-    });
+    live(&FLASK);
+}
+
+/// Where there is uv, the script uses it and needs no pip.
+#[test]
+fn flask_by_uv() {
+    let Some(python) = tool("python3") else { return };
+    let world = World::with("flask");
+    let uv = Path::new(env!("CARGO_TARGET_TMPDIR")).join("uv-tool");
+    if !uv.join("bin/uv").exists() {
+        let made = world.command(python).args(["-m", "venv", "--clear"]).arg(&uv).output().unwrap();
+        succeed(&made, &["venv"]);
+        let pip = world.command(uv.join("bin/pip")).args(["install", "-q", "uv"]).output().unwrap();
+        succeed(&pip, &["pip install uv"]);
+    }
+    let path = format!("{}:{}", uv.join("bin").display(), std::env::var("PATH").unwrap());
+    let path = format!("{}:{path}", Sandbox::bin_dir().display());
+    let port = free_port(18_400);
+    let script = world.generate("flask-dev", Some(port));
+    let mut clock = Clock { server: "flask-dev by uv", at: Instant::now() };
+    let no_uv = ("UV_CONFIG_FILE", "/nowhere");
+    for (step, setting) in [("installed", None), ("second start", Some(no_uv))] {
+        let mut command = world.command(&script);
+        command.env("PATH", &path).envs(setting);
+        let ended = Live::start(command, &FLASK, port).quit(&FLASK);
+        assert!(ended.code == Some(0) || ended.signal == Some(2), "{ended:?}");
+        world.nothing_is_left(step);
+        clock.tell(step);
+    }
+    let made_by = world.sandbox.read(".venv/pyvenv.cfg");
+    assert!(made_by.lines().any(|line| line.starts_with("uv =")), "{made_by}");
 }
 
 #[test]
