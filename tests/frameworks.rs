@@ -10,13 +10,13 @@ mod support;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 
 use idlergear::os::{self, Identity};
 use rustix::process::Signal;
+use support::example::{World, without_us};
 use support::pty::{Ended, Terminal};
 use support::{Sandbox, succeed, tool, wait_until};
 
@@ -37,81 +37,6 @@ struct Server {
     quit: &'static str,
     /// The first port to look at; each framework has its own, for they run at once.
     base: u16,
-}
-
-/// A copy of an example, and the environment that Python's tools need.
-struct World {
-    sandbox: Sandbox,
-}
-
-impl World {
-    fn with(example: &str) -> Self {
-        let sandbox = Sandbox::with_project();
-        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(example);
-        let copied =
-            Command::new("cp").arg("-R").arg(from.join(".")).arg(sandbox.project()).status();
-        assert!(copied.unwrap().success());
-        Self { sandbox }
-    }
-
-    /// `program` in this world, with this machine's own settings for pip and uv, and one cache for
-    /// all tests.
-    fn command(&self, program: impl AsRef<Path>) -> Command {
-        let mut command = Command::new(program.as_ref());
-        self.sandbox.enter(&mut command);
-        let ours = |name: &str| {
-            let known =
-                ["SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "NO_PROXY", "no_proxy"];
-            let starts = ["PIP_", "UV_", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"];
-            known.contains(&name) || starts.iter().any(|start| name.starts_with(start))
-        };
-        command.envs(std::env::vars().filter(|(name, _)| ours(name)));
-        let cache = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        command.env("PIP_CACHE_DIR", cache.join("pip")).env("UV_CACHE_DIR", cache.join("uv"));
-        command
-    }
-
-    /// Generates the script for `server` on `port`.
-    fn generate(&self, template: &str, port: Option<u16>) -> PathBuf {
-        let port = port.map(|port| port.to_string());
-        let mut args = vec!["gen", template];
-        args.extend(port.iter().flat_map(|port| ["--port", port.as_str()]));
-        self.sandbox.ok(&args);
-        self.sandbox.project().join(format!("scripts/{template}.sh"))
-    }
-
-    fn unit(&self) -> serde_json::Value {
-        let listing = self.sandbox.json(&["run", "list", "--json"]);
-        listing["units"].as_array().unwrap().last().unwrap().clone()
-    }
-
-    /// Processes that carry this world in their environment, the daemon left out.
-    fn processes(&self) -> Vec<String> {
-        let mark = [b"HOME=", self.sandbox.home().as_os_str().as_bytes(), b"\0"].concat();
-        let daemon = self.sandbox.daemon_pid();
-        let pids = fs::read_dir("/proc").unwrap().flatten();
-        let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-        let is_ours = |pid: &u32| {
-            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            Some(*pid) != daemon && environment.windows(mark.len()).any(|window| window == mark)
-        };
-        let told = |pid| fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let told = pids.filter(is_ours).map(|pid| told(pid).replace('\0', " "));
-        told.filter(|line| !line.contains("daemon")).collect()
-    }
-
-    fn nothing_is_left(&self, after: &str) {
-        let mut left = Vec::new();
-        let begun = Instant::now();
-        while begun.elapsed() < Duration::from_secs(20) {
-            left = self.processes();
-            if left.is_empty() {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        panic!("left behind after {after}: {left:#?}");
-    }
 }
 
 /// A server that runs in a terminal and answers.
@@ -177,15 +102,6 @@ fn free_port(base: u16) -> u16 {
 /// How it ended, in the words of a shell.
 fn how(ended: &Ended) -> (Option<i32>, Option<i32>) {
     (ended.code, ended.signal)
-}
-
-/// PATH without our programs.
-fn without_us() -> String {
-    let ours = Sandbox::bin_dir();
-    let dirs = std::env::var_os("PATH").unwrap();
-    let others =
-        std::env::split_paths(&dirs).filter(|dir| *dir != ours && !dir.join("ig-agent").exists());
-    std::env::join_paths(others).unwrap().into_string().unwrap()
 }
 
 fn modified(path: &Path) -> SystemTime {
@@ -430,63 +346,4 @@ fn pytest() {
     assert_eq!(interrupted(alone), (Some(2), None));
     world.nothing_is_left("Ctrl-C");
     clock.tell("interrupted, bare, and without ig");
-}
-
-/// The tour that the README's first command ends with.
-#[test]
-fn the_tour_shows_the_main_job_and_leaves_nothing() {
-    let Some(_) = tool("python3") else { return };
-    let world = World::with("script");
-    let tour = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/tour.sh");
-    let begun = Instant::now();
-    let output = world.command(&tour).output().unwrap();
-    let said = succeed(&output, &["tour.sh"]);
-    eprintln!("tour: {:.1} s\n{said}", begun.elapsed().as_secs_f64());
-    assert!(said.contains("{\"departures\": [") && said.contains("dev-script"), "{said}");
-    world.nothing_is_left("the tour");
-    assert_eq!(fs::read_dir(world.sandbox.home().join("tmp")).unwrap().count(), 0);
-}
-
-#[test]
-fn ctrl_c_in_the_tour_cleans_up() {
-    let Some(_) = tool("python3") else { return };
-    let world = World::with("script");
-    let tour = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/tour.sh");
-    let mut terminal = Terminal::start(world.command(tour)).patient(60);
-    terminal.expect("$ ig-agent wait");
-    wait_until("the environment is being made", || world.processes().join(" ").contains("venv"));
-    terminal.send("\x03");
-    let ended = terminal.end();
-    assert_eq!(how(&ended), (Some(130), None), "{}", ended.output);
-    world.nothing_is_left("Ctrl-C in the tour");
-    assert_eq!(fs::read_dir(world.sandbox.home().join("tmp")).unwrap().count(), 0);
-}
-
-/// Every script under `examples/` is clean, and so is what `ig gen` makes of the projects there.
-#[test]
-fn every_script_of_the_examples_is_clean() {
-    let (Some(shellcheck), Some(shfmt)) = (tool("shellcheck"), tool("shfmt")) else { return };
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    let mut scripts: Vec<PathBuf> = vec![root.join("tour.sh"), root.join("script/backup.sh")];
-    let mut worlds = Vec::new();
-    for project in ["django", "flask", "fastapi", "pytest"] {
-        let world = World::with(project);
-        world.sandbox.ok(&["init", "--templates", "--yes"]);
-        for name in ["web", "test", "task"] {
-            let profile = format!(".idlergear/profiles/{name}.toml");
-            if name == "task" || world.sandbox.project().join(profile).exists() {
-                world.sandbox.ok(&["gen", name]);
-                scripts.push(world.sandbox.project().join(format!("scripts/{name}.sh")));
-            }
-        }
-        worlds.push(world);
-    }
-    assert_eq!(scripts.len(), 2 + 4 + 4);
-    for script in scripts {
-        let checked = Command::new(&shellcheck).arg(&script).output().unwrap();
-        succeed(&checked, &["shellcheck", script.to_str().unwrap()]);
-        let formatted =
-            Command::new(&shfmt).args(["-i", "2", "-ci", "-d"]).arg(&script).output().unwrap();
-        succeed(&formatted, &["shfmt", script.to_str().unwrap()]);
-    }
 }
