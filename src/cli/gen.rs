@@ -19,6 +19,7 @@ use crate::paths;
 
 /// Make a script from a template or a profile
 #[derive(Debug, Clone, clap::Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[command(after_help = "Without --output the script is scripts/NAME.sh in the project.")]
 pub(crate) struct Args {
     /// What to make it from: `ig gen --list` shows all
@@ -48,6 +49,9 @@ pub(crate) struct Args {
     /// For `--list`, `--show` and `--check`: write JSON
     #[arg(long)]
     json: bool,
+    /// Arguments for the script
+    #[arg(last = true, requires = "run")]
+    args: Vec<String>,
 }
 
 /// What to do with the script.
@@ -63,12 +67,9 @@ pub(crate) struct Action {
     /// Overwrite a file that ig did not write, or that was edited
     #[arg(long)]
     pub(crate) force: bool,
-    /// Run it when it is made; words after `--` go to it
+    /// Run it when it is made; `ig gen` hands it the words after `--`
     #[arg(long)]
     pub(crate) run: bool,
-    /// Arguments for the script
-    #[arg(last = true, requires = "run")]
-    pub(crate) args: Vec<String>,
 }
 
 impl Args {
@@ -83,13 +84,13 @@ impl Args {
         if self.update {
             return all::update(&world, self.action.force);
         }
-        if self.target.is_none() {
-            return match self.check {
-                true => all::check(&world, self.json),
-                false => Err(Error::usage("which template or profile?").next("ig gen --list")),
-            };
+        if self.target.is_some() {
+            return write::one(&world, &self);
         }
-        write::one(&world, &self)
+        if self.check {
+            return all::check(&world, self.json);
+        }
+        Err(Error::usage("which template or profile?").next("ig gen --list"))
     }
 
     /// As `ig run generate-script` asks for it.
@@ -111,6 +112,7 @@ impl Args {
             check: false,
             update: false,
             json: false,
+            args: Vec::new(),
         }
     }
 

@@ -55,7 +55,7 @@ pub(crate) struct Args {
 /// Reserved words; `ig run -- status` runs a program of that name.
 #[derive(Debug, Subcommand)]
 enum Verb {
-    GenerateScript(generate_script::Args),
+    GenerateScript(Box<generate_script::Args>),
     Start(start::RunStart),
     List(ps::History),
     Status(ps::Status),

@@ -86,13 +86,7 @@ impl Connection {
             let queue = self.queue.clone();
             let goes_on = tokio::select! {
                 line = self.expected_line() => self.take(line).await,
-                frame = next_frame(queue.as_deref()) => match (frame, &queue) {
-                    (Some(frame), Some(queue)) => self.deliver(&frame, queue).await,
-                    _ => {
-                        self.part(&[]).await;
-                        false
-                    }
-                },
+                frame = next_frame(queue.as_deref()) => self.give(frame, queue.as_deref()).await,
             };
             if !goes_on {
                 return;
@@ -211,6 +205,14 @@ impl Connection {
 
     async fn send(&self, bytes: &[u8]) -> bool {
         timeout(PATIENCE, write(&self.stream, bytes, &mut 0)).await.unwrap_or(false)
+    }
+
+    async fn give(&self, frame: Option<subscribers::Frame>, queue: Option<&Queue>) -> bool {
+        if let (Some(frame), Some(queue)) = (frame, queue) {
+            return self.deliver(&frame, queue).await;
+        }
+        self.part(&[]).await;
+        false
     }
 
     /// Writes one event, unless the queue behind it is cut meanwhile.

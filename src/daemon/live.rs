@@ -15,8 +15,10 @@ use crate::{paths, private};
 pub(super) enum Found {
     /// It leads to a record.
     Record(Box<Unit>, Folder),
-    /// It leads nowhere, or to something that is not this unit's record.
-    Nothing(UnitId),
+    /// It leads nowhere.
+    Dangling(UnitId),
+    /// It leads to what is not, or not now, this unit's record.
+    Unreadable,
 }
 
 /// Ids of all links. What has not the shape of an id is nobody's and is left alone.
@@ -27,11 +29,18 @@ pub(super) fn ids() -> Vec<UnitId> {
 
 /// What the link of `id` leads to.
 pub(super) fn look(id: UnitId) -> Found {
-    let Some(path) = target(&id).filter(|path| is_ours(path)) else { return Found::Nothing(id) };
+    let Some(path) = target(&id) else { return Found::Unreadable };
+    if let Err(error) = fs::metadata(&path) {
+        // Only what is gone for good: out of file descriptors, everything looks unreadable.
+        let gone = error.kind() == std::io::ErrorKind::NotFound;
+        return if gone { Found::Dangling(id) } else { Found::Unreadable };
+    }
     let folder = Folder::at(path);
     match folder.load() {
-        Ok(unit) if unit.id == id => Found::Record(Box::new(unit), folder),
-        _ => Found::Nothing(id),
+        Ok(unit) if unit.id == id && is_ours(folder.path()) => {
+            Found::Record(Box::new(unit), folder)
+        }
+        _ => Found::Unreadable,
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod connection;
 mod history;
+mod journal;
 mod live;
 mod liveness;
 mod lock;
@@ -23,7 +24,7 @@ mod world;
 
 use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use connection::{Call, Reply};
+use journal::note;
 use liveness::Liveness;
 use lock::{Claim, Lock};
 use server::Server;
@@ -56,8 +58,9 @@ pub enum Served {
     Already(Box<Recorded>),
 }
 
-/// Is the daemon of this user until told to stop. `ready` is called once it answers.
-pub fn serve(ready: impl FnOnce()) -> Result<Served> {
+/// Is the daemon of this user until told to stop. `ready` is called once it answers, with what the
+/// user should know of the start.
+pub fn serve(ready: impl FnOnce(Option<String>)) -> Result<Served> {
     let lock = match lock::claim()? {
         Claim::Ours(lock) => lock,
         Claim::Theirs(other) => return Ok(Served::Already(Box::new(other))),
@@ -91,15 +94,14 @@ struct Daemon {
     lock: Lock,
     server: Option<Server>,
     calls: mpsc::Sender<Call>,
-    /// Names of the socket's and the lock's folders in news.
+    /// Names of the socket's folder and of the lock in news.
     places: Vec<PathBuf>,
+    /// Why we do not listen, as it was said last.
+    trouble: Option<String>,
 }
 
-async fn run(lock: Lock, ready: impl FnOnce()) -> Result<()> {
-    let (store, note) = Store::open(&paths::database());
-    if let Some(note) = note {
-        eprintln!("{note}");
-    }
+async fn run(lock: Lock, ready: impl FnOnce(Option<String>)) -> Result<()> {
+    let (store, notice) = Store::open(&paths::database());
     let (liveness, ends) = Liveness::new();
     let world = World::new(store, liveness);
     let (calls, receiver) = mpsc::channel(64);
@@ -107,14 +109,15 @@ async fn run(lock: Lock, ready: impl FnOnce()) -> Result<()> {
     let on = |kind| signal(kind).map_err(|e| Error::new(format!("cannot watch signals: {e}")));
     let signals = [on(SignalKind::terminate())?, on(SignalKind::interrupt())?];
     let mut inputs = Inputs { calls: receiver, ends, files, signals };
-    let mut daemon = Daemon { world, lock, server: None, calls, places: Vec::new() };
+    let mut daemon = Daemon { world, lock, server: None, calls, places: Vec::new(), trouble: None };
     daemon.world.wake();
     daemon.bind()?;
-    ready();
+    ready(notice);
     while !daemon.world.stopping {
         daemon.turn(&mut inputs).await;
     }
-    // Answers that are on their way go out before the runtime ends.
+    // A successor may bind as soon as the lock is free; answers on their way still go out.
+    daemon.server = None;
     tokio::time::sleep(Duration::from_millis(20)).await;
     Ok(())
 }
@@ -176,23 +179,34 @@ impl Daemon {
     /// Whether clients still find us, and nobody else could take our place.
     fn check_places(&mut self) {
         if !self.lock.is_still_ours() {
-            eprintln!("the lock in `{}` vanished; stopping", paths::state_dir().display());
+            note(format_args!("the lock in `{}` vanished; stopping", paths::state_dir().display()));
             self.world.stopping = true;
         } else if !self.server.as_ref().is_some_and(Server::is_there) {
             self.server = None;
-            if let Err(error) = self.bind() {
-                eprintln!("cannot listen again for now: {error}");
-            }
+            self.bind_again();
         }
+    }
+
+    /// Tries until it works; says each reason once.
+    fn bind_again(&mut self) {
+        let trouble = self.bind().err().map(|error| error.to_string());
+        match &trouble {
+            None => note(format_args!("listening again at `{}`", self.world.socket.display())),
+            Some(_) if trouble == self.trouble => {}
+            Some(error) => note(format_args!("cannot listen again for now: {error}")),
+        }
+        self.trouble = trouble;
     }
 
     fn bind(&mut self) -> Result<()> {
         let server = Server::bind(&self.calls)?;
         self.lock.record(&server.path)?;
         self.world.socket.clone_from(&server.path);
-        let folders = [server.path.parent().map(Path::to_path_buf), Some(paths::state_dir())];
+        let folder = server.path.parent().and_then(|folder| self.world.watch.add(folder));
+        let state = self.world.watch.add(&paths::state_dir());
+        // In the state folder the lock alone matters; we write there ourselves.
+        self.places = folder.into_iter().chain(state.map(|dir| dir.join("daemon.lock"))).collect();
         self.server = Some(server);
-        self.places = folders.iter().flatten().filter_map(|f| self.world.watch.add(f)).collect();
         Ok(())
     }
 }

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use super::connection::{Call, Connection};
+use super::journal::note;
 use crate::error::{Error, Result};
 use crate::socket::Reachable;
 use crate::{paths, private};
@@ -92,7 +93,7 @@ async fn accept(listener: UnixListener, calls: mpsc::Sender<Call>) {
             }
             Err(error) => {
                 if !std::mem::replace(&mut is_short, true) {
-                    eprintln!("cannot accept connections for now: {error}");
+                    note(format_args!("cannot accept connections for now: {error}"));
                 }
                 tokio::time::sleep(PAUSE).await;
             }

@@ -3,40 +3,24 @@
 //! Units with a folder are not here: their files are the truth. Only the daemon opens this file. A
 //! file that is not ours, damaged, or of a newer version is set aside, never deleted.
 
-use std::fs;
+mod file;
+
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
-use crate::private;
+use file::{TABLES, Unusable};
+
 use crate::wire::reply::{LogLine, Message};
 use crate::wire::unit::Unit;
-
-/// `user_version`: grows with each change of the tables.
-const VERSION: i64 = 1;
-/// `application_id`: "iGD1".
-const APPLICATION: i64 = 0x6947_4431;
 
 /// Messages kept at most. Beyond it the oldest read ones go first, then those whose addressee is
 /// gone, then the oldest.
 pub(super) const MESSAGE_BOUND: i64 = 10_000;
 /// Log lines kept for each wire-only agent.
 const LOG_BOUND: i64 = 500;
-
-const TABLES: &str = "
-    CREATE TABLE agents (id TEXT PRIMARY KEY, unit TEXT NOT NULL) WITHOUT ROWID;
-    CREATE TABLE messages (
-        seq INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, sender TEXT NOT NULL,
-        recipient TEXT, recipient_name TEXT, project TEXT, text TEXT NOT NULL,
-        read INTEGER NOT NULL DEFAULT 0, gone INTEGER NOT NULL DEFAULT 0);
-    CREATE INDEX unread ON messages (recipient) WHERE read = 0;
-    CREATE TABLE logs (
-        seq INTEGER PRIMARY KEY AUTOINCREMENT, agent TEXT NOT NULL, at TEXT NOT NULL,
-        level TEXT NOT NULL, text TEXT NOT NULL);
-    CREATE INDEX log_of ON logs (agent, seq);
-";
 
 /// The open database.
 #[derive(Debug)]
@@ -51,8 +35,9 @@ type Sqlite<T> = rusqlite::Result<T>;
 pub(super) struct Wanted {
     /// Addressed to this id.
     pub(super) recipient: Option<String>,
-    /// Of this project (`Some(None)`: of none).
-    pub(super) project: Option<Option<PathBuf>>,
+    /// Of this project, or of none; not looked at when `everywhere`.
+    pub(super) project: Option<PathBuf>,
+    pub(super) everywhere: bool,
     /// Nobody has read them.
     pub(super) unread: bool,
     /// Later than this one.
@@ -62,23 +47,24 @@ pub(super) struct Wanted {
 impl Store {
     /// Opens the file at `path`. The second value says, once, what could not be used.
     pub(super) fn open(path: &Path) -> (Self, Option<String>) {
-        match open_file(path) {
-            Ok(store) => return (store, None),
-            Err(cause) if cause.is_final() => return Self::in_memory(path, &cause),
-            Err(cause) => match set_aside(path) {
-                Ok(aside) => {
-                    let note = format!(
-                        "`{}` could not be used ({cause}); it is kept as `{}`, and a new one was begun",
-                        path.display(),
-                        aside.display()
-                    );
-                    match open_file(path) {
-                        Ok(store) => (store, Some(note)),
-                        Err(again) => Self::in_memory(path, &again),
-                    }
-                }
-                Err(_) => Self::in_memory(path, &cause),
-            },
+        match file::open(path) {
+            Ok(db) => (Self { db }, None),
+            Err(cause) if cause.is_final() => Self::in_memory(path, &cause),
+            Err(cause) => Self::anew(path, &cause),
+        }
+    }
+
+    /// Sets what is there aside and begins a new file.
+    fn anew(path: &Path, cause: &Unusable) -> (Self, Option<String>) {
+        let Ok(aside) = file::set_aside(path) else { return Self::in_memory(path, cause) };
+        let note = format!(
+            "`{}` could not be used ({cause}); it is kept as `{}`, and a new one was begun",
+            path.display(),
+            aside.display()
+        );
+        match file::open(path) {
+            Ok(db) => (Self { db }, Some(note)),
+            Err(again) => Self::in_memory(path, &again),
         }
     }
 
@@ -198,12 +184,12 @@ impl Store {
         let (mut sql, mut values) = (String::from(SELECT_MESSAGES), vec![Sql::Integer(after)]);
         if let Some(recipient) = &wanted.recipient {
             values.push(Sql::Text(recipient.clone()));
-            sql.push_str(&format!(" AND recipient = ?{}", values.len()));
+            let _ = write!(sql, " AND recipient = ?{}", values.len());
         }
-        if let Some(project) = &wanted.project {
-            let text = project.as_ref().map(|p| p.to_string_lossy().into_owned());
+        if !wanted.everywhere {
+            let text = wanted.project.as_ref().map(|p| p.to_string_lossy().into_owned());
             values.push(text.map_or(Sql::Null, Sql::Text));
-            sql.push_str(&format!(" AND project IS ?{}", values.len()));
+            let _ = write!(sql, " AND project IS ?{}", values.len());
         }
         if wanted.unread {
             sql.push_str(" AND read = 0");
@@ -263,113 +249,4 @@ fn message(row: &Row<'_>) -> Sqlite<Message> {
         text: row.get(5)?,
         read: row.get(6)?,
     })
-}
-
-/// Why a file cannot be the store.
-#[derive(Debug)]
-enum Unusable {
-    Sqlite(rusqlite::Error),
-    Foreign,
-    Newer(i64),
-    Folder,
-    Place(std::io::Error),
-}
-
-impl Unusable {
-    /// The place is bad, not the file: setting it aside would not help.
-    fn is_final(&self) -> bool {
-        use rusqlite::ErrorCode::{
-            CannotOpen, DiskFull, PermissionDenied, ReadOnly, SystemIoFailure,
-        };
-        match self {
-            Self::Place(_) => true,
-            Self::Sqlite(error) => matches!(
-                error.sqlite_error_code(),
-                Some(CannotOpen | DiskFull | PermissionDenied | ReadOnly | SystemIoFailure)
-            ),
-            _ => false,
-        }
-    }
-}
-
-impl std::fmt::Display for Unusable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Sqlite(error) => write!(f, "{error}"),
-            Self::Foreign => f.write_str("it belongs to another program"),
-            Self::Newer(version) => {
-                write!(f, "its version {version} is newer than ours, {VERSION}")
-            }
-            Self::Folder => f.write_str("it is a folder"),
-            Self::Place(error) => write!(f, "{error}"),
-        }
-    }
-}
-
-impl From<rusqlite::Error> for Unusable {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
-    }
-}
-
-fn open_file(path: &Path) -> Result<Store, Unusable> {
-    if path.is_dir() {
-        return Err(Unusable::Folder);
-    }
-    drop(private::append(path).map_err(Unusable::Place)?);
-    let db = Connection::open(path)?;
-    db.busy_timeout(Duration::from_secs(2))?;
-    use_wal(&db)?;
-    db.pragma_update(None, "synchronous", "NORMAL")?;
-    check(&db)?;
-    Ok(Store { db })
-}
-
-/// The first switch to WAL takes a lock that the time-out does not always wait for.
-fn use_wal(db: &Connection) -> Sqlite<()> {
-    let mut last = Ok(());
-    for _ in 0..20 {
-        last = db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()));
-        match &last {
-            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => {
-                std::thread::sleep(Duration::from_millis(20));
-            }
-            _ => return last,
-        }
-    }
-    last
-}
-
-/// Sound, ours, and of a version we know; an empty one is made ours.
-fn check(db: &Connection) -> Result<(), Unusable> {
-    let number = |name| db.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
-    let sound: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if sound != "ok" {
-        return Err(rusqlite::Error::InvalidParameterName(sound).into());
-    }
-    let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    match (number("application_id")?, number("user_version")?) {
-        (0, 0) if tables == 0 => make_ours(db).map_err(Unusable::from),
-        (APPLICATION, VERSION) => Ok(()),
-        (APPLICATION, version) => Err(Unusable::Newer(version)),
-        _ => Err(Unusable::Foreign),
-    }
-}
-
-fn make_ours(db: &Connection) -> Sqlite<()> {
-    db.execute_batch(&format!(
-        "BEGIN; {TABLES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; COMMIT;"
-    ))
-}
-
-/// Renames the file, and what SQLite keeps beside it, to the first free `state.db.corrupt-N`.
-fn set_aside(path: &Path) -> std::io::Result<PathBuf> {
-    let beside = |suffix: &str| PathBuf::from(format!("{}{suffix}", path.display()));
-    let free = (1..).map(|n| format!(".corrupt-{n}")).find(|s| !beside(s).exists());
-    let suffix = free.unwrap_or_default();
-    fs::rename(path, beside(&suffix))?;
-    for extra in ["-wal", "-shm"] {
-        let _ = fs::rename(beside(extra), beside(&format!("{suffix}{extra}")));
-    }
-    Ok(beside(&suffix))
 }

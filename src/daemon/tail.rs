@@ -107,9 +107,9 @@ impl Tail {
     /// Reads the events from the beginning.
     pub(super) fn new(folder: Folder) -> Self {
         let events = Cursor::new(folder.events(), 0);
-        let stamp = stamp(&folder.file("run.json"));
-        let reader = Reader::default();
-        Self { folder, watched: None, stamp, events, reader, output: Vec::new() }
+        // No stamp: the record may have changed since it was loaded, so the next look loads it again.
+        let stamp = (0, 0, 0);
+        Self { folder, watched: None, stamp, events, reader: Reader::default(), output: Vec::new() }
     }
 
     /// Whether `run.json` was replaced since the last call.

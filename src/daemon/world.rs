@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::journal::note;
 use super::live::{self, Found};
 use super::liveness::Liveness;
 use super::state::{Change, State};
@@ -18,7 +19,7 @@ use super::watch::Watch;
 use crate::id::UnitId;
 use crate::record::Folder;
 use crate::record::events::Event;
-use crate::wire::unit::Unit;
+use crate::wire::unit::{Status, Unit};
 use crate::{os, paths, private, time};
 
 /// See the module.
@@ -63,7 +64,7 @@ impl World {
     pub(super) fn wake(&mut self) {
         for dir in [paths::live_dir(), paths::inbox_dir()] {
             if let Err(error) = private::dir(&dir) {
-                eprintln!("cannot make `{}`: {error}", dir.display());
+                note(format_args!("cannot make `{}`: {error}", dir.display()));
             }
         }
         self.noted(Store::drop_old_logs);
@@ -101,7 +102,8 @@ impl World {
             }
             match live::look(id) {
                 Found::Record(unit, folder) => self.adopt(*unit, folder),
-                Found::Nothing(id) => live::unlink(&id),
+                Found::Dangling(id) => live::unlink(&id),
+                Found::Unreadable => {}
             }
         }
     }
@@ -118,16 +120,11 @@ impl World {
             self.folders.insert(watched.clone(), id.clone());
         }
         self.tails.insert(id.clone(), tail);
-        let ended = unit.status.is_terminal().then(|| unit.clone());
-        let mut unit = unit;
-        if ended.is_some() {
-            unit.status = crate::wire::unit::Status::Running;
-        }
-        self.register(unit, Some(folder));
+        // One that ended meanwhile is let in alive: its record tells the end right after.
+        let status = if unit.status.is_terminal() { Status::Running } else { unit.status };
+        self.register(Unit { status, ..unit }, Some(folder));
+        self.refresh(&id);
         self.catch_up(&id);
-        if ended.is_some() {
-            self.end(&id, ended);
-        }
     }
 
     /// Puts a live unit in and watches its processes.
@@ -203,7 +200,7 @@ impl World {
 
     /// Runs a query. What fails is told in the daemon's log; the daemon goes on.
     pub(super) fn noted<T>(&self, query: impl FnOnce(&Store) -> rusqlite::Result<T>) -> Option<T> {
-        query(&self.store).map_err(|error| eprintln!("the database failed: {error}")).ok()
+        query(&self.store).map_err(|error| note(format_args!("the database failed: {error}"))).ok()
     }
 
     /// Tells subscribers what happened.
@@ -230,7 +227,7 @@ impl World {
             || self.tails.values().any(|tail| tail.watched.is_none())
     }
 
-    /// The project's root as it is compared.
+    /// Where the record of `id` is; none for an agent that lives on the wire only.
     pub(super) fn folder_of(&self, id: &UnitId) -> Option<&Path> {
         self.state.get(id)?.folder.as_ref().map(Folder::path)
     }

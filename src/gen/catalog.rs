@@ -20,7 +20,7 @@ static BUILT_IN: Dir = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
 /// Where something lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Shelf {
+pub enum Level {
     /// `.idlergear/` of the project.
     Project,
     /// The user's configuration folder.
@@ -29,7 +29,7 @@ pub enum Shelf {
     BuiltIn,
 }
 
-impl Shelf {
+impl Level {
     /// The word for it.
     pub fn word(self) -> &'static str {
         match self {
@@ -55,7 +55,7 @@ pub struct Template {
     /// Its name, `django-dev`.
     pub name: String,
     /// Where it lies.
-    pub shelf: Shelf,
+    pub level: Level,
     /// Its text.
     pub source: Source,
     /// What its leading comment says.
@@ -69,6 +69,8 @@ pub struct Found {
     pub template: Template,
     /// The profiles' layers.
     pub layers: Vec<Layer>,
+    /// Where the profiles set the template's variables: name, file and line.
+    pub var_places: Vec<(String, String)>,
     /// What the profile says it is for, if a profile it is.
     pub about: Option<String>,
     /// Files of the project that take part and have to be trusted.
@@ -83,7 +85,7 @@ pub struct Listed {
     /// The name.
     pub name: String,
     /// Where it lies.
-    pub shelf: Shelf,
+    pub level: Level,
     /// What it is for.
     pub about: String,
     /// Its file, or `built in`.
@@ -97,25 +99,26 @@ impl Catalog {
         Self { project, user: paths::user_config_dir() }
     }
 
-    fn shelves(&self) -> impl Iterator<Item = (Shelf, &Path)> {
-        let project = self.project.as_deref().map(|dir| (Shelf::Project, dir));
-        let user = self.user.as_deref().map(|dir| (Shelf::User, dir));
+    fn levels(&self) -> impl Iterator<Item = (Level, &Path)> {
+        let project = self.project.as_deref().map(|dir| (Level::Project, dir));
+        let user = self.user.as_deref().map(|dir| (Level::User, dir));
         project.into_iter().chain(user)
     }
 
     /// Finds what `name` stands for, profiles before templates.
     pub fn find(&self, name: &str) -> Result<Found> {
         check_name(name)?;
-        let Some((shelf, path)) = self.profile_path(name, None) else {
+        let Some((level, path)) = self.profile_path(name, None) else {
             return self.find_template(name);
         };
         let mut chain = Chain::default();
-        self.collect(name, shelf, &path, &mut chain)?;
+        self.collect(name, level, &path, &mut chain)?;
         let template = chain.template.clone().unwrap_or_else(|| "script".to_owned());
         let mut found = self.find_template(&template)?;
-        found.shadowed = self.hidden(name, shelf, true);
+        found.shadowed = self.hidden(name, level, true);
         found.about = chain.about;
         found.layers = chain.layers;
+        found.var_places = chain.var_places;
         found.project_files.splice(0..0, chain.project_files);
         Ok(found)
     }
@@ -124,89 +127,92 @@ impl Catalog {
     pub fn find_template(&self, name: &str) -> Result<Found> {
         check_name(name)?;
         let file = format!("{name}.sh.j2");
-        let Some((shelf, source)) = self.source(&file, None)? else {
+        let Some((level, source)) = self.source(&file, None)? else {
             return Err(self.unknown(name));
         };
         let meta = meta::parse(&source)?;
-        let project_files = match shelf {
-            Shelf::Project => vec![PathBuf::from(&source.place)],
-            _ => Vec::new(),
-        };
-        let shadowed = self.hidden(name, shelf, false);
-        let template = Template { name: name.to_owned(), shelf, source, meta };
-        Ok(Found { template, layers: Vec::new(), about: None, project_files, shadowed })
+        let (mut source, mut project_files) = (source, Vec::new());
+        if level == Level::Project {
+            project_files.push(PathBuf::from(&source.place));
+        }
+        if level != Level::BuiltIn {
+            // A name of its own, so that it can extend the template that it hides.
+            source.file = format!("{}/{file}", level.word());
+        }
+        let shadowed = self.hidden(name, level, false);
+        let template = Template { name: name.to_owned(), level, source, meta };
+        let (layers, var_places) = (Vec::new(), Vec::new());
+        Ok(Found { template, layers, var_places, about: None, project_files, shadowed })
     }
 
     /// A template by its file name, for `extends` and `include`. The skeletons, whose names start
     /// with `_`, are ours alone; `except` is the file that is asking, so that a project's
     /// `django-dev` can extend the built-in one.
-    pub fn source(&self, file: &str, except: Option<&str>) -> Result<Option<(Shelf, Source)>> {
+    pub fn source(&self, file: &str, except: Option<&str>) -> Result<Option<(Level, Source)>> {
         if !is_file_name(file) {
             return Ok(None);
         }
         if !file.starts_with('_') {
-            for (shelf, dir) in self.shelves() {
+            for (level, dir) in self.levels() {
                 let path = dir.join("templates").join(file);
                 let place = path.display().to_string();
                 if Some(place.as_str()) == except {
                     continue;
                 }
                 if let Some(text) = read(&path)? {
-                    return Ok(Some((shelf, Source { file: file.to_owned(), place, text })));
+                    return Ok(Some((level, Source { file: file.to_owned(), place, text })));
                 }
             }
         }
         let text = BUILT_IN.get_file(file).and_then(include_dir::File::contents_utf8);
-        Ok(text.map(|text| (Shelf::BuiltIn, built_in(file, text))))
+        Ok(text.map(|text| (Level::BuiltIn, built_in(file, text))))
     }
 
-    /// Where the profile `name` lies; `after` skips the shelves up to and including that one.
-    fn profile_path(&self, name: &str, after: Option<Shelf>) -> Option<(Shelf, PathBuf)> {
-        self.shelves()
-            .filter(|(shelf, _)| after.is_none_or(|after| *shelf > after))
-            .map(|(shelf, dir)| (shelf, dir.join("profiles").join(format!("{name}.toml"))))
+    /// Where the profile `name` lies; `after` skips the levels up to and including that one.
+    fn profile_path(&self, name: &str, after: Option<Level>) -> Option<(Level, PathBuf)> {
+        self.levels()
+            .filter(|(level, _)| after.is_none_or(|after| *level > after))
+            .map(|(level, dir)| (level, dir.join("profiles").join(format!("{name}.toml"))))
             .find(|(_, path)| path.is_file())
     }
 
     /// Reads a profile and those it extends, the strongest first. One that extends its own name
     /// means the one it shadows.
-    fn collect(&self, name: &str, shelf: Shelf, path: &Path, chain: &mut Chain) -> Result<()> {
+    fn collect(&self, name: &str, level: Level, path: &Path, chain: &mut Chain) -> Result<()> {
         if chain.seen.iter().any(|seen| seen == path) {
             let error = Error::new(format!("profile `{name}` extends itself"));
             return Err(error.at(paths::display(path)).next("take one `extends` out"));
         }
         chain.seen.push(path.to_path_buf());
         let profile = load_profile(path)?;
-        chain.add(&profile, shelf, path);
+        chain.add(&profile, level, path);
         let Some(parent) = &profile.extends else { return Ok(()) };
         check_name(parent).map_err(|e| e.at(paths::display(path)))?;
-        let after = (parent == name).then_some(shelf);
-        match self.profile_path(parent, after) {
-            Some((shelf, path)) => self.collect(parent, shelf, &path, chain),
-            None => {
-                let names = self.profile_names();
-                let advice = suggest::advice(parent, names.keys().map(String::as_str));
-                Err(Error::new(format!("profile `{name}` extends `{parent}`, which is unknown"))
-                    .at(paths::display(path))
-                    .next(advice))
-            }
+        let after = (parent == name).then_some(level);
+        if let Some((level, path)) = self.profile_path(parent, after) {
+            return self.collect(parent, level, &path, chain);
         }
+        let names = self.profile_names();
+        let advice = suggest::advice(parent, names.keys().map(String::as_str));
+        Err(Error::new(format!("profile `{name}` extends `{parent}`, which is unknown"))
+            .at(paths::display(path))
+            .next(advice))
     }
 
     /// What else has this name and is not meant.
-    fn hidden(&self, name: &str, shelf: Shelf, profile: bool) -> Vec<String> {
+    fn hidden(&self, name: &str, level: Level, profile: bool) -> Vec<String> {
         let mut hidden = Vec::new();
-        if profile && let Some((shelf, _)) = self.profile_path(name, Some(shelf)) {
-            hidden.push(format!("the {} profile", shelf.word()));
+        if profile && let Some((level, _)) = self.profile_path(name, Some(level)) {
+            hidden.push(format!("the {} profile", level.word()));
         }
         let file = format!("{name}.sh.j2");
-        for (other, dir) in self.shelves() {
-            let counts = profile || other > shelf;
+        for (other, dir) in self.levels() {
+            let counts = profile || other > level;
             if counts && dir.join("templates").join(&file).is_file() {
                 hidden.push(format!("the {} template", other.word()));
             }
         }
-        if (profile || shelf != Shelf::BuiltIn) && BUILT_IN.get_file(&file).is_some() {
+        if (profile || level != Level::BuiltIn) && BUILT_IN.get_file(&file).is_some() {
             hidden.push("the built-in template".to_owned());
         }
         hidden
@@ -221,26 +227,26 @@ impl Catalog {
             .next(suggest::advice(name, names.iter().map(String::as_str)))
     }
 
-    fn profile_names(&self) -> BTreeMap<String, (Shelf, PathBuf)> {
+    fn profile_names(&self) -> BTreeMap<String, (Level, PathBuf)> {
         let mut names = BTreeMap::new();
-        for (shelf, dir) in self.shelves() {
+        for (level, dir) in self.levels() {
             for (name, path) in files(&dir.join("profiles"), ".toml") {
-                names.entry(name).or_insert((shelf, path));
+                names.entry(name).or_insert((level, path));
             }
         }
         names
     }
 
-    fn template_names(&self) -> BTreeMap<String, Shelf> {
+    fn template_names(&self) -> BTreeMap<String, Level> {
         let mut names = BTreeMap::new();
-        for (shelf, dir) in self.shelves() {
+        for (level, dir) in self.levels() {
             for (name, _) in files(&dir.join("templates"), ".sh.j2") {
-                names.entry(name).or_insert(shelf);
+                names.entry(name).or_insert(level);
             }
         }
         for file in BUILT_IN.files() {
             let name = engine::stem(&file.path().display().to_string()).to_owned();
-            names.entry(name).or_insert(Shelf::BuiltIn);
+            names.entry(name).or_insert(Level::BuiltIn);
         }
         names.retain(|name, _| !name.starts_with('_'));
         names
@@ -248,29 +254,29 @@ impl Catalog {
 
     /// Every profile, with what it is for.
     pub fn profiles(&self) -> Vec<Listed> {
-        let line = |(name, (shelf, path)): (String, (Shelf, PathBuf))| {
+        let line = |(name, (level, path)): (String, (Level, PathBuf))| {
             let about = match load_profile(&path) {
                 Ok(profile) => profile.about.clone().unwrap_or_else(|| built_on(&profile)),
                 Err(error) => format!("broken: {}", error.what()),
             };
-            Listed { name, shelf, about, place: paths::display(&path) }
+            Listed { name, level, about, place: paths::display(&path) }
         };
         self.profile_names().into_iter().map(line).collect()
     }
 
     /// Every template, with what it is for.
     pub fn templates(&self) -> Vec<Listed> {
-        let line = |(name, shelf): (String, Shelf)| match self.find_template(&name) {
+        let line = |(name, level): (String, Level)| match self.find_template(&name) {
             Ok(found) => {
-                let place = match shelf {
-                    Shelf::BuiltIn => found.template.source.place.clone(),
+                let place = match level {
+                    Level::BuiltIn => found.template.source.place.clone(),
                     _ => paths::display(Path::new(&found.template.source.place)),
                 };
-                Listed { name, shelf, about: found.template.meta.about, place }
+                Listed { name, level, about: found.template.meta.about, place }
             }
             Err(error) => {
                 let about = format!("broken: {}", error.what());
-                Listed { name, shelf, about, place: String::new() }
+                Listed { name, level, about, place: String::new() }
             }
         };
         self.template_names().into_iter().map(line).collect()
@@ -284,16 +290,18 @@ struct Chain {
     layers: Vec<Layer>,
     template: Option<String>,
     about: Option<String>,
+    var_places: Vec<(String, String)>,
     project_files: Vec<PathBuf>,
 }
 
 impl Chain {
-    fn add(&mut self, profile: &Profile, shelf: Shelf, path: &Path) {
+    fn add(&mut self, profile: &Profile, level: Level, path: &Path) {
         let origin = Origin::Profile(paths::display(path));
         self.layers.push(Layer { origin, options: profile.options.clone() });
+        self.var_places.extend(profile.var_places.iter().cloned());
         self.template = self.template.take().or_else(|| profile.template.clone());
         self.about = self.about.take().or_else(|| profile.about.clone());
-        if shelf == Shelf::Project {
+        if level == Level::Project {
             self.project_files.push(path.to_path_buf());
         }
     }

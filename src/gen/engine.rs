@@ -125,9 +125,9 @@ fn add_filters(env: &mut Environment) {
     env.add_filter("join", |list: Vec<String>, by: Option<String>| {
         list.join(by.as_deref().unwrap_or_default())
     });
-    env.add_filter("word", |text: String| quote::word(&text).map(safe).map_err(fault));
+    env.add_filter("word", |text: String| quote::word(&text).map(safe).map_err(|e| fault(&e)));
     env.add_filter("words", |list: Vec<String>| {
-        quote::words(list.iter().map(String::as_str)).map(safe).map_err(fault)
+        quote::words(list.iter().map(String::as_str)).map(safe).map_err(|e| fault(&e))
     });
     env.add_filter("comment", |text: String| safe(quote::comment(&text)));
     env.add_filter("raw", |text: String| safe(text));
@@ -146,7 +146,7 @@ fn safe(text: String) -> Value {
     Value::from_safe_string(text)
 }
 
-fn fault(error: Error) -> Fault {
+fn fault(error: &Error) -> Fault {
     Fault::new(ErrorKind::InvalidOperation, error.what().to_owned())
 }
 
@@ -162,7 +162,9 @@ fn quoted(value: &Value) -> Result<String, Fault> {
     match value.kind() {
         ValueKind::Bool => Ok(value.is_true().to_string()),
         ValueKind::Number => Ok(value.to_string()),
-        ValueKind::String => quote::quote(value.as_str().unwrap_or_default()).map_err(fault),
+        ValueKind::String => {
+            quote::quote(value.as_str().unwrap_or_default()).map_err(|e| fault(&e))
+        }
         ValueKind::Seq | ValueKind::Iterable => {
             let items =
                 value.try_iter()?.map(|item| quoted(&item)).collect::<Result<Vec<_>, _>>()?;
@@ -204,8 +206,8 @@ fn misspelt(error: Error, source: &Source, line: usize, values: &[(String, Value
     let known = || values.iter().map(|(name, _)| name.as_str());
     let text = source.text.lines().nth(line - 1).unwrap_or_default();
     let names = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-    let unknown = names.filter(|name| !name.is_empty() && !known().any(|known| known == *name));
-    match unknown.filter_map(|name| suggest::nearest(name, known()).map(|k| (name, k))).next() {
+    let mut unknown = names.filter(|name| !name.is_empty() && !known().any(|known| known == *name));
+    match unknown.find_map(|name| suggest::nearest(name, known()).map(|k| (name, k))) {
         Some((name, known)) => error.next(format!("`{known}` instead of `{name}`")),
         None => error.next("a line `#%# var: NAME = DEFAULT` at the top of the template"),
     }
@@ -213,6 +215,7 @@ fn misspelt(error: Error, source: &Source, line: usize, values: &[(String, Value
 
 /// `django-dev` for `django-dev.sh.j2`.
 pub fn stem(file: &str) -> &str {
+    let file = file.rsplit('/').next().unwrap_or(file);
     file.strip_suffix(".sh.j2").unwrap_or(file)
 }
 

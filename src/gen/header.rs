@@ -42,7 +42,7 @@ impl Header {
         let at = opening(text);
         let (head, body) = text.split_at(at);
         let note = format!(
-            "# Made by ig from the template {}; `ig gen --update` makes it again from this:\n",
+            "# Made by `ig gen` from the template {}; `ig gen --update` makes it again, from this:\n",
             quote::comment(&self.made.template)
         );
         let args = format!("{ARGS}{}\n", one_line(&self.args)?);
@@ -100,18 +100,14 @@ pub fn hash<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
 /// JSON in which every character that could break or disguise a line is written as `\uXXXX`.
 fn one_line(value: &impl Serialize) -> Result<String> {
     let json = serde_json::to_string(value).map_err(|e| Error::new(e.to_string()))?;
-    let mut line = String::with_capacity(json.len());
-    for letter in json.chars() {
-        if quote::is_visible(letter) {
-            line.push(letter);
-        } else {
-            let mut units = [0; 2];
-            for unit in letter.encode_utf16(&mut units) {
-                line.push_str(&format!("\\u{unit:04x}"));
-            }
-        }
-    }
-    Ok(line)
+    let escaped = |letter: char| {
+        let mut units = [0; 2];
+        let units: Vec<_> =
+            letter.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")).collect();
+        units.concat()
+    };
+    let shown = |c: char| if quote::is_visible(c) { c.to_string() } else { escaped(c) };
+    Ok(json.chars().map(shown).collect())
 }
 
 #[cfg(test)]

@@ -2,12 +2,11 @@
 //! can hold or that would be taken for ig's own marks.
 
 use super::Request;
-use super::options::{Origin, Settled};
+use super::options::Settled;
 use super::{env, keep};
 use crate::error::{Error, Result};
-use crate::suggest;
 
-/// The longest value: what Linux takes as one argument.
+/// What Linux takes as one argument or one variable, its name, `=` and a final NUL counted in.
 const VALUE: usize = 131_072;
 /// The longest script.
 const SCRIPT: usize = 1 << 20;
@@ -42,17 +41,28 @@ pub fn check(request: &Request, settled: &Settled) -> Result<()> {
         check_value(name, said.value.text())?;
     }
     for (name, said) in &settled.vars {
-        known_var(request, name, &said.origin)?;
+        known_var(request, name)?;
         check_value(name, &said.value.to_string())?;
     }
     for said in &settled.requirements {
         check_value("requirements", &said.value)?;
         not_empty("a requirement", &said.value)?;
+        no_option("a requirement", &said.value, "options of pip go into a requirements file")?;
+    }
+    if let Some(venv) = &settled.venv {
+        not_empty("the venv", &venv.value)?;
+        no_option("the venv", &venv.value, "a path: ./-x")?;
     }
     check_value("venv", settled.venv.as_ref().map_or("", |said| &said.value))?;
     check_value("command", settled.command.as_ref().map_or("", |said| &said.value))?;
-    if let Some(command) = &settled.command {
-        not_empty("the command", &command.value)?;
+    match &settled.command {
+        Some(command) => not_empty("the command", &command.value)?,
+        None if request.found.template.meta.needs_command => {
+            let template = &request.found.template.name;
+            return Err(Error::usage(format!("the template `{template}` needs a command"))
+                .next("--command \"CMD\", or `command` in the profile"));
+        }
+        None => {}
     }
     for said in [&settled.agent_name, &settled.agent_type] {
         check_agent(&said.value)?;
@@ -63,8 +73,8 @@ pub fn check(request: &Request, settled: &Settled) -> Result<()> {
 fn check_value(name: &str, value: &str) -> Result<()> {
     let why = if value.contains('\0') {
         "holds a NUL byte, which no shell variable can".to_owned()
-    } else if value.len() > VALUE {
-        format!("has {} bytes, {VALUE} at most", value.len())
+    } else if name.len() + value.len() + 2 > VALUE {
+        format!("has {} bytes, {} at most", value.len(), VALUE - name.len() - 2)
     } else if keep::has_mark(value) {
         "has a line that starts with `# ig:`, which marks ig's own lines".to_owned()
     } else {
@@ -74,10 +84,19 @@ fn check_value(name: &str, value: &str) -> Result<()> {
 }
 
 fn not_empty(what: &str, value: &str) -> Result<()> {
-    match value.trim().is_empty() {
-        true => Err(Error::usage(format!("{what} is empty"))),
-        false => Ok(()),
+    if value.trim().is_empty() {
+        return Err(Error::usage(format!("{what} is empty")));
     }
+    Ok(())
+}
+
+/// What starts with `-` would be taken for an option further on.
+fn no_option(what: &str, value: &str, next: &str) -> Result<()> {
+    if value.starts_with('-') {
+        let shown = value.escape_debug();
+        return Err(Error::usage(format!("{what} cannot start with `-`: `{shown}`")).next(next));
+    }
+    Ok(())
 }
 
 /// An agent's name is a word that others type.
@@ -86,38 +105,29 @@ fn check_agent(text: &str) -> Result<()> {
         || text.starts_with('-')
         || text.len() > NAME
         || !text.chars().all(super::quote::is_visible);
-    match bad {
-        true => Err(Error::usage(format!(
-            "`{}` cannot be an agent's name or type",
-            text.escape_debug()
-        ))
-        .next("a short text on one line, not starting with `-`")),
-        false => Ok(()),
+    if bad {
+        let shown = text.escape_debug();
+        return Err(Error::usage(format!("`{shown}` cannot be an agent's name or type"))
+            .next("a short text on one line, not starting with `-`"));
     }
+    Ok(())
 }
 
-fn known_var(request: &Request, name: &str, origin: &Origin) -> Result<()> {
-    let vars = &request.found.template.meta.vars;
-    let known = || vars.iter().map(|(name, _, _)| name.as_str());
-    if known().any(|known| known == name) {
-        return Ok(());
-    }
-    let template = &request.found.template.name;
-    let error = Error::new(format!("the template `{template}` has no variable `{name}`"));
-    let error = match origin {
-        Origin::Profile(path) => error.at(path),
-        _ => error,
-    };
-    Err(match vars.is_empty() {
-        true => error.next("take it out; this template has none"),
-        false => error.next(suggest::advice(name, known())),
+fn known_var(request: &Request, name: &str) -> Result<()> {
+    let found = &request.found;
+    let Err(error) = found.template.meta.check_var(name) else { return Ok(()) };
+    let place = found.var_places.iter().find(|(known, _)| known == name);
+    Err(match place {
+        Some((_, place)) => error.at(place),
+        None => error,
     })
 }
 
 /// Refuses a script beyond all reason.
 pub fn check_script(text: &str) -> Result<()> {
-    match text.len() > SCRIPT {
-        true => Err(Error::usage(format!("the script has {} bytes, {SCRIPT} at most", text.len()))),
-        false => Ok(()),
+    if text.len() > SCRIPT {
+        let size = text.len();
+        return Err(Error::usage(format!("the script has {size} bytes, {SCRIPT} at most")));
     }
+    Ok(())
 }

@@ -9,13 +9,15 @@ use super::quote;
 use crate::error::{Error, Result};
 use crate::suggest;
 
-const KEYS: [&str; 7] = ["about", "env", "name", "port", "ready", "requirements", "var"];
+const KEYS: [&str; 8] = ["about", "command", "env", "name", "port", "ready", "requirements", "var"];
 
 /// What the head says.
 #[derive(Debug, Clone, Default)]
 pub struct Meta {
     /// One line on what the template is for.
     pub about: String,
+    /// Whether it has no command of its own, so that one has to be given.
+    pub needs_command: bool,
     /// The first port to try; with it the template is a server's.
     pub port: Option<u16>,
     /// Variables, their defaults, and what they are for.
@@ -24,11 +26,12 @@ pub struct Meta {
     pub options: Options,
 }
 
-/// Reads the leading `#%#` lines.
+/// Reads the leading `#%#` lines; an empty one ends what is read, and prose may follow.
 pub fn parse(source: &Source) -> Result<Meta> {
     let mut meta = Meta::default();
     let head = source.text.lines().enumerate();
-    for (index, line) in head.map_while(|(i, line)| Some((i, line.strip_prefix("#%#")?))) {
+    let head = head.map_while(|(index, line)| Some((index, line.strip_prefix("#%#")?)));
+    for (index, line) in head.take_while(|(_, line)| !line.trim().is_empty()) {
         let Some((key, value)) = line.split_once(':') else { continue };
         set(&mut meta, key.trim(), value.trim())
             .map_err(|error| error.at(format!("{}:{}", source.place, index + 1)))?;
@@ -40,6 +43,11 @@ pub fn parse(source: &Source) -> Result<Meta> {
 fn set(meta: &mut Meta, key: &str, value: &str) -> Result<()> {
     match key {
         "name" => {}
+        "command" if value == "required" => meta.needs_command = true,
+        "command" => {
+            return Err(Error::new("`command` is `required` or left out")
+                .next("write the command itself into the block `command`"));
+        }
         "about" => value.clone_into(&mut meta.about),
         "requirements" => meta.options.requirements = words(value)?,
         "env" => {
@@ -96,23 +104,32 @@ fn value(text: &str) -> Var {
 }
 
 impl Meta {
+    /// Refuses a variable that the template does not have.
+    pub fn check_var(&self, name: &str) -> Result<()> {
+        let known = || self.vars.iter().map(|(name, _, _)| name.as_str());
+        if known().any(|known| known == name) {
+            return Ok(());
+        }
+        let shown = name.escape_debug();
+        let error = Error::usage(format!("the template has no variable `{shown}`"));
+        if self.vars.is_empty() {
+            return Err(error.next("leave it out, or use `-e` for the environment"));
+        }
+        Err(error.next(suggest::advice(name, known())))
+    }
+
     /// `text` as a value for the variable `name`, of the kind its default has.
     pub fn var(&self, name: &str, text: &str) -> Result<Var> {
-        let known = || self.vars.iter().map(|(name, _, _)| name.as_str());
-        let Some((_, default, _)) = self.vars.iter().find(|(known, _, _)| known == name) else {
-            let error =
-                Error::usage(format!("the template has no variable `{}`", name.escape_debug()));
-            return Err(match self.vars.is_empty() {
-                true => error.next("leave `--set` out, or use `-e` for the environment"),
-                false => error.next(suggest::advice(name, known())),
-            });
-        };
+        self.check_var(name)?;
+        let default = self.vars.iter().find(|(known, _, _)| known == name).map(|(_, var, _)| var);
         let wrong =
             |kind: &str| Error::usage(format!("`{name}` is {kind}, not `{}`", text.escape_debug()));
         match default {
-            Var::Text(_) => Ok(Var::Text(text.to_owned())),
-            Var::Number(_) => text.parse().map(Var::Number).map_err(|_| wrong("a number")),
-            Var::Switch(_) => text.parse().map(Var::Switch).map_err(|_| wrong("true or false")),
+            Some(Var::Number(_)) => text.parse().map(Var::Number).map_err(|_| wrong("a number")),
+            Some(Var::Switch(_)) => {
+                text.parse().map(Var::Switch).map_err(|_| wrong("true or false"))
+            }
+            _ => Ok(Var::Text(text.to_owned())),
         }
     }
 }

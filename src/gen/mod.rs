@@ -22,12 +22,12 @@ use minijinja::Value;
 
 use crate::error::Result;
 use crate::shlib;
-use catalog::{Catalog, Found, Shelf};
+use catalog::{Catalog, Found, Level};
 use header::{Header, Made};
 use options::{Layer, Options, Origin, Settled, Var};
 
 /// The names that every template gets; its own variables cannot be called so.
-pub const RESERVED: [&str; 17] = [
+pub const RESERVED: [&str; 18] = [
     "about",
     "agent_name",
     "agent_type",
@@ -35,6 +35,7 @@ pub const RESERVED: [&str; 17] = [
     "env",
     "fixed",
     "library",
+    "lints",
     "name",
     "port",
     "python",
@@ -110,10 +111,10 @@ pub fn generate(request: &Request, catalog: &Catalog) -> Result<Script> {
 fn parents(catalog: &Catalog, template: &catalog::Template) -> Arc<engine::Load> {
     let catalog = catalog.clone();
     let main = template.source.place.clone();
-    let except = move |shelf: Shelf| (shelf != Shelf::BuiltIn).then(|| main.clone());
-    let shelf = template.shelf;
+    let except = move |level: Level| (level != Level::BuiltIn).then(|| main.clone());
+    let level = template.level;
     Arc::new(move |file| {
-        let found = catalog.source(file, except(shelf).as_deref())?;
+        let found = catalog.source(file, except(level).as_deref())?;
         Ok(found.map(|(_, source)| source))
     })
 }
@@ -154,6 +155,7 @@ fn values(request: &Request, settled: &Settled) -> Result<Vec<(String, Value)>> 
     add("env", exports(settled)?);
     add("port", port.map_or(Value::from(false), Value::from));
     add("fixed", settled.port.is_some().into());
+    add("lints", lints(settled).into());
     add("command", command.map_or(Value::from(false), Value::from_safe_string));
     Ok(values)
 }
@@ -240,4 +242,25 @@ fn exports(settled: &Settled) -> Result<Value> {
         Ok(Value::from_safe_string(format!("{name}={}", value.value.quoted()?)))
     };
     settled.env.iter().map(line).collect::<Result<Vec<_>>>().map(Value::from)
+}
+
+/// What shellcheck would ask about values that look like code, to be told that they are not.
+fn lints(settled: &Settled) -> String {
+    let env = settled.env.iter().map(|(_, said)| said.value.text());
+    let vars = settled.vars.iter().filter_map(|(_, said)| match &said.value {
+        Var::Text(text) => Some(text.as_str()),
+        _ => None,
+    });
+    let single = [settled.command.as_ref(), settled.venv.as_ref()];
+    let single = single.into_iter().flatten().chain(&settled.requirements);
+    let values: Vec<&str> = env.chain(vars).chain(single.map(|said| said.value.as_str())).collect();
+    let any = |looks: fn(&str) -> bool| values.iter().any(|value| looks(value));
+    let found = [
+        (any(|value| value.contains(['$', '`'])), "SC2016"),
+        (any(|value| value.starts_with('~')), "SC2088"),
+        (any(|value| value.contains('\\')), "SC1003"),
+    ];
+    let codes: Vec<&str> =
+        found.iter().filter(|(found, _)| *found).map(|(_, code)| *code).collect();
+    codes.join(",")
 }

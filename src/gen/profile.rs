@@ -42,6 +42,8 @@ pub struct Profile {
     pub extends: Option<String>,
     /// What it sets itself.
     pub options: Options,
+    /// Where it sets the template's variables: name, file and line.
+    pub var_places: Vec<(String, String)>,
 }
 
 /// Reads the text of the profile at `path`.
@@ -82,7 +84,11 @@ impl File<'_> {
             "venv" => options.venv = Some(self.text(value, "venv")?),
             "requirements" => options.requirements = self.list(value, "requirements")?,
             "env" => options.env = self.env(value)?,
-            "vars" => options.vars = self.vars(value)?,
+            "vars" => {
+                options.vars = self.vars(value)?;
+                let places = self.pairs(value, "vars")?.into_iter();
+                profile.var_places = places.map(|(name, at, _)| (name, self.place(at))).collect();
+            }
             "stream_logs" => options.stream_logs = Some(self.switch(value, "stream_logs")?),
             "register" => options.register = Some(self.switch(value, "register")?),
             "ready" => options.ready = Some(self.text(value, "ready")?),
@@ -94,9 +100,13 @@ impl File<'_> {
     }
 
     fn error(&self, what: impl Into<String>, offset: usize) -> Error {
+        Error::new(what).at(self.place(offset))
+    }
+
+    fn place(&self, offset: usize) -> String {
         let before = self.text.as_bytes().iter().take(offset);
         let line = 1 + before.filter(|byte| **byte == b'\n').count();
-        Error::new(what).at(format!("{}:{line}", paths::display(self.path)))
+        format!("{}:{line}", paths::display(self.path))
     }
 
     fn unknown(&self, key: &str, known: &[&str], offset: usize) -> Error {

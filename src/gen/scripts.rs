@@ -46,7 +46,7 @@ fn walk(dir: &Path, depth: usize, budget: &mut usize, found: &mut Vec<PathBuf>) 
 }
 
 fn may_be_script(entry: &fs::DirEntry, name: &str) -> bool {
-    name.ends_with(".sh")
+    Path::new(name).extension().is_some_and(|ext| ext == "sh")
         || entry.metadata().is_ok_and(|meta| meta.permissions().mode() & 0o111 != 0)
 }
 

@@ -244,7 +244,8 @@ pub struct EventSubscribe {
     pub unit: Option<String>,
     /// The output of units too, not only what they logged themselves.
     pub output: bool,
-    /// First the last so many lines that each unit wrote before, then what comes.
+    /// First the last so many lines that each unit wrote before, then what comes. The answer's
+    /// `history` says how many those are.
     pub tail: usize,
     /// Which projects.
     #[serde(flatten)]

@@ -156,12 +156,32 @@ pub fn stderr(output: &Output) -> String {
 }
 
 /// Waits for a condition, never for a length of time.
-pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+pub fn wait_until(what: &str, condition: impl FnMut() -> bool) {
+    wait_for(PATIENCE, what, condition);
+}
+
+fn wait_for(patience: Duration, what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + patience;
     while !condition() {
-        assert!(Instant::now() < deadline, "waited {PATIENCE:?} and still not: {what}");
+        assert!(Instant::now() < deadline, "waited {patience:?} and still not: {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// The same for what installs packages first.
+pub fn wait_patiently(what: &str, condition: impl FnMut() -> bool) {
+    wait_for(Duration::from_secs(600), what, condition);
+}
+
+/// Lets pip and uv install as this machine is set up to, from one cache for all tests.
+pub fn let_python_install(command: &mut Command) {
+    let known = ["SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "NO_PROXY", "no_proxy"];
+    let starts = ["PIP_", "UV_", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"];
+    let is_setting =
+        |name: &str| known.contains(&name) || starts.iter().any(|start| name.starts_with(start));
+    command.envs(std::env::vars().filter(|(name, _)| is_setting(name)));
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    command.env("PIP_CACHE_DIR", cache.join("pip")).env("UV_CACHE_DIR", cache.join("uv"));
 }
 
 /// An external tool. Without it the caller skips, loudly; with `IDLERGEAR_REQUIRE_TOOLS=1` (CI)

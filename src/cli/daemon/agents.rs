@@ -51,13 +51,8 @@ fn look_at_ports(unit: &mut Unit) {
 fn nobody(client: &mut Client, all: bool) -> Result<()> {
     let elsewhere = if all { 0 } else { super::pages::agents(client, &super::scope(true))?.len() };
     match elsewhere {
-        0 => eprintln!("nobody is here yet\n  try: ig gen --list, or ig run -- COMMAND"),
-        1 => {
-            eprintln!("nobody is in this project; one is elsewhere\n  try: ig daemon agents --all")
-        }
-        n => {
-            eprintln!("nobody is in this project; {n} are elsewhere\n  try: ig daemon agents --all")
-        }
+        0 => eprintln!("nobody is here yet\n  try: ig gen --list, or ig run COMMAND"),
+        n => eprintln!("nobody is here, {n} elsewhere\n  try: ig daemon agents --all"),
     }
     Ok(())
 }

@@ -5,19 +5,21 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
+use super::echo::Echoes;
+use super::follow;
 use crate::cli::Outcome;
 use crate::error::Result;
 use crate::neutral;
 use crate::wire::client::Client;
-use crate::wire::reply::{Event, LogLine, Output};
-use crate::wire::request::{EventSubscribe, Request, UnitOutput};
+use crate::wire::reply::{LogLine, Output};
+use crate::wire::request::{Request, Scope, UnitOutput};
 
 /// Show the log of an agent, or of all agents of this project
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Its id, name, or the start of its id
     who: Option<String>,
-    /// Go on with what comes
+    /// Go on with what comes, until the agent ends
     #[arg(short, long)]
     follow: bool,
     /// The last N lines of each
@@ -33,72 +35,61 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(self) -> Outcome {
-        if self.follow { self.follow() } else { self.once() }
-    }
-
-    fn once(&self) -> Outcome {
         let mut client = super::connect()?;
+        let scope = super::scope(self.all);
+        let mut shower =
+            Shower { json: self.json, named: self.who.is_none(), echoes: Echoes::default() };
+        if self.follow {
+            follow::follow(client, self.who.as_deref(), &scope, self.tail, |line| {
+                shower.show(line);
+            })?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let lines = match &self.who {
-            Some(who) => self.lines_of(&mut client, who)?,
-            None => self.lines_of_all(&mut client)?,
+            Some(who) => lines_of(&mut client, who, &scope, self.tail)?,
+            None => lines_of_all(&mut client, &scope, self.tail)?,
         };
         if lines.is_empty() && !self.json {
             eprintln!("nothing was logged yet\n  try: ig daemon logs -f");
         }
-        lines.iter().for_each(|line| self.show(line));
+        for line in &lines {
+            shower.show(line);
+        }
         Ok(ExitCode::SUCCESS)
     }
+}
 
-    fn lines_of(&self, client: &mut Client, who: &str) -> Result<Vec<LogLine>> {
-        let project = super::scope(false).project;
-        let asked = UnitOutput { id: who.to_owned(), project, tail: self.tail };
-        Ok(client.call::<Output>(&Request::UnitOutput(asked))?.lines)
+fn lines_of(client: &mut Client, who: &str, scope: &Scope, tail: usize) -> Result<Vec<LogLine>> {
+    let asked = UnitOutput { id: who.to_owned(), project: scope.project.clone(), tail };
+    Ok(client.call::<Output>(&Request::UnitOutput(asked))?.lines)
+}
+
+fn lines_of_all(client: &mut Client, scope: &Scope, tail: usize) -> Result<Vec<LogLine>> {
+    let mut lines = Vec::new();
+    for agent in super::pages::agents(client, scope)? {
+        lines.extend(lines_of(client, agent.id.as_str(), scope, tail)?);
     }
+    lines.sort_by(|a, b| a.at.cmp(&b.at));
+    Ok(lines)
+}
 
-    fn lines_of_all(&self, client: &mut Client) -> Result<Vec<LogLine>> {
-        let mut lines = Vec::new();
-        for agent in super::pages::agents(client, &super::scope(self.all))? {
-            lines.extend(self.lines_of(client, agent.id.as_str())?);
-        }
-        lines.sort_by(|a, b| a.at.cmp(&b.at));
-        Ok(lines)
-    }
+/// Prints lines as they were asked for.
+struct Shower {
+    json: bool,
+    named: bool,
+    echoes: Echoes,
+}
 
-    /// For ever: a daemon that was restarted, or that found us too slow, is asked again.
-    fn follow(&self) -> Outcome {
-        let mut tail = self.tail;
-        loop {
-            let mut client = super::connect()?;
-            let subscription = EventSubscribe {
-                types: Some(vec!["log_event".to_owned()]),
-                unit: self.who.clone(),
-                output: true,
-                tail,
-                scope: super::scope(self.all),
-            };
-            client.call::<serde_json::Value>(&Request::EventSubscribe(subscription))?;
-            while let Ok(Some(event)) = client.next_event(None) {
-                self.take(event);
-            }
-            eprintln!("ig: the daemon let go; following again from here");
-            tail = 0;
-        }
-    }
-
-    fn take(&self, event: Event) {
-        match serde_json::from_value::<LogLine>(event.data) {
-            Ok(line) if event.event_type == "log_event" => self.show(&line),
-            _ => {}
-        }
-    }
-
-    fn show(&self, line: &LogLine) {
+impl Shower {
+    fn show(&mut self, line: &LogLine) {
         if self.json {
             super::print(json!(line));
-        } else if self.who.is_some() {
-            super::print(shown(line));
-        } else {
+        } else if self.echoes.is_echo(line) {
+            // It was shown a moment ago.
+        } else if self.named {
             super::print(format_args!("{} | {}", neutral::line(&line.name), shown(line)));
+        } else {
+            super::print(shown(line));
         }
     }
 }

@@ -43,7 +43,9 @@ impl Args {
             let name = |id: &str| {
                 names.iter().find(|u| u.id.as_str() == id).map_or(id.to_owned(), |u| u.name.clone())
             };
-            messages.iter().for_each(|message| show(message, &name(&message.from)));
+            for message in &messages {
+                show(message, &name(&message.from));
+            }
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -2,6 +2,8 @@
 
 mod agent_status;
 mod agents;
+mod echo;
+mod follow;
 mod log;
 mod logs;
 mod messages;

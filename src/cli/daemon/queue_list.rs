@@ -84,7 +84,9 @@ fn show(all: &[Waiting], unaddressed: &[&Message]) {
     }
     if !unaddressed.is_empty() {
         super::print("to nobody, since nobody was here:");
-        unaddressed.iter().for_each(|message| show_message(message));
+        for message in unaddressed {
+            show_message(message);
+        }
     }
     if all.is_empty() && unaddressed.is_empty() {
         eprintln!("nothing waits: nobody is here\n  try: ig daemon agents --all");

@@ -23,30 +23,45 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(self) -> Outcome {
-        if self.detached { detached() } else { foreground() }
+        if !self.detached {
+            return foreground();
+        }
+        detached();
+        Ok(ExitCode::SUCCESS)
     }
 }
 
 fn foreground() -> Outcome {
-    let served = daemon::serve(|| eprintln!("the daemon listens; Ctrl-C stops it"))?;
+    let served = daemon::serve(|notice| {
+        tell("ig: ", notice.as_deref());
+        eprintln!("the daemon listens; Ctrl-C stops it");
+    })?;
     if let Served::Already(other) = served {
         eprintln!("{}", super::start::already(other.daemon.pid));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn detached() -> Outcome {
+fn detached() {
     let _ = rustix::process::setsid();
-    let outcome = daemon::serve(|| {
+    let outcome = daemon::serve(|notice| {
+        // The terminal first, if there is one; then the log, for whoever looks later.
+        tell("ig: ", notice.as_deref());
         say(READY, &std::process::id().to_string());
         let _ = let_go();
+        tell("", notice.as_deref());
     });
     match outcome {
         Ok(Served::Stopped) => {}
         Ok(Served::Already(other)) => say(ALREADY, &other.daemon.pid.to_string()),
         Err(error) => say(FAILED, &serde_json::json!(error.to_string()).to_string()),
     }
-    Ok(ExitCode::SUCCESS)
+}
+
+fn tell(prefix: &str, notice: Option<&str>) {
+    if let Some(notice) = notice {
+        eprintln!("{prefix}{notice}");
+    }
 }
 
 /// One word and one value to whoever started us.

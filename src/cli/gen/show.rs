@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Args, World, write};
 use crate::cli::Outcome;
 use crate::error::Result;
-use crate::r#gen::catalog::{Catalog, Listed, Shelf};
+use crate::r#gen::catalog::{Catalog, Level, Listed};
 use crate::r#gen::options::{Said, Settled};
 use crate::r#gen::{Request, place};
 
@@ -30,7 +30,7 @@ pub(super) fn list(catalog: &Catalog, as_json: bool) -> Outcome {
 }
 
 fn listed(row: &Listed) -> Value {
-    json!({ "name": row.name, "source": row.shelf.word(), "about": row.about, "path": row.place })
+    json!({ "name": row.name, "source": row.level.word(), "about": row.about, "path": row.place })
 }
 
 fn section(title: &str, rows: &[Listed], width: usize) {
@@ -40,7 +40,7 @@ fn section(title: &str, rows: &[Listed], width: usize) {
     println!("{title}");
     for row in rows {
         let place =
-            if row.shelf == Shelf::BuiltIn { String::new() } else { format!("  ({})", row.place) };
+            if row.level == Level::BuiltIn { String::new() } else { format!("  ({})", row.place) };
         println!("  {:width$}  {}{place}", row.name, row.about);
     }
 }
@@ -80,7 +80,7 @@ fn about(request: &Request) -> &str {
 fn rows(request: &Request) -> Result<Vec<Row>> {
     let settled = request.settle();
     let template = &request.found.template;
-    let mut rows = vec![row("template", &template.name, template.shelf.word())];
+    let mut rows = vec![row("template", &template.name, template.level.word())];
     rows.extend(single(&settled, template.meta.port));
     let each = settled.requirements.iter().map(|said| said_row("requirements", said));
     rows.extend(each);

@@ -37,10 +37,10 @@ pub(super) fn one(world: &World, args: &Args) -> Outcome {
     }
     draft.save(args.action.force)?;
     println!("{}", paths::display(&draft.path));
-    match args.action.run {
-        true => run(&draft.path, &args.action.args),
-        false => Ok(ExitCode::SUCCESS),
+    if args.action.run {
+        return run(&draft.path, &args.args);
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Makes the script that `args` ask for, as it would lie at `path`.

@@ -1,11 +1,13 @@
 //! `event.subscribe`: what happened, as it happens, behind what happened before.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::Answer;
 use crate::daemon::connection::Reply;
 use crate::daemon::history::merge;
-use crate::daemon::subscribers::Filter;
+use crate::daemon::subscribers::{Filter, Queue};
 use crate::daemon::world::World;
 use crate::id::UnitId;
 use crate::wire::reply::LogLine;
@@ -16,15 +18,15 @@ const TAIL_LIMIT: usize = 1000;
 
 pub(super) fn handle(world: &mut World, params: EventSubscribe) -> Reply {
     match subscribe(world, params) {
-        Ok(queue) => Reply { result: Ok(json!({})), queue: Some(queue) },
+        Ok((queue, history)) => {
+            Reply { result: Ok(json!({ "history": history })), queue: Some(queue) }
+        }
         Err(error) => Reply { result: Err(error), queue: None },
     }
 }
 
-fn subscribe(
-    world: &mut World,
-    params: EventSubscribe,
-) -> Answer<std::sync::Arc<crate::daemon::subscribers::Queue>> {
+/// The queue, and how many lines of history are in it.
+fn subscribe(world: &mut World, params: EventSubscribe) -> Answer<(Arc<Queue>, usize)> {
     let project = params.scope.project.as_deref();
     let unit = params.unit.map(|query| world.state.find(&query, project)).transpose()?;
     let only = unit.as_ref().map(|unit| unit.id.clone());
@@ -40,9 +42,10 @@ fn subscribe(
         scope: params.scope,
     };
     let history = if params.tail > 0 { history(world, &filter, params.tail) } else { Vec::new() };
+    let count = history.len();
     let queue = world.subscribers.add(filter, history);
     follow(world, only.as_ref());
-    Ok(queue)
+    Ok((queue, count))
 }
 
 fn history(world: &World, filter: &Filter, tail: usize) -> Vec<Value> {

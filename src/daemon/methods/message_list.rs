@@ -33,7 +33,8 @@ fn wanted(world: &World, params: &MessageList) -> Answer<Wanted> {
     let after = params.after.as_deref().unwrap_or("0").parse();
     Ok(Wanted {
         recipient,
-        project: (!everywhere).then(|| scope.project.clone()),
+        project: scope.project.clone(),
+        everywhere,
         unread: params.unread,
         after: after.map_err(|_| invalid("`after` is the `next` of an answer before"))?,
     })

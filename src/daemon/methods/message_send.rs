@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{Answer, check_size, live};
+use crate::daemon::journal::note;
 use crate::daemon::subscribers::Topic;
 use crate::daemon::world::World;
 use crate::time;
@@ -55,7 +56,7 @@ fn keep(world: &mut World, message: &Message, to: Option<&Unit>, scope: &Scope) 
         .add_message(&mut message, project.as_deref())
         .map_err(|error| RpcError::new(ErrorCode::InternalError, error.to_string()))?;
     if lost > 0 {
-        eprintln!("too many messages: {lost} that nobody had read had to go");
+        note(format_args!("too many messages: {lost} that nobody had read had to go"));
     }
     if let Some(unit) = to {
         world.mark(&unit.id);

@@ -1,0 +1,137 @@
+//! The database's file: opened, checked, made ours, or set aside.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::Sqlite;
+use crate::private;
+
+/// `user_version`: grows with each change of the tables.
+const VERSION: i64 = 1;
+/// `application_id`: "iGD1".
+const APPLICATION: i64 = 0x6947_4431;
+
+pub(super) const TABLES: &str = "
+    CREATE TABLE agents (id TEXT PRIMARY KEY, unit TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE messages (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, sender TEXT NOT NULL,
+        recipient TEXT, recipient_name TEXT, project TEXT, text TEXT NOT NULL,
+        read INTEGER NOT NULL DEFAULT 0, gone INTEGER NOT NULL DEFAULT 0);
+    CREATE INDEX unread ON messages (recipient) WHERE read = 0;
+    CREATE TABLE logs (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, agent TEXT NOT NULL, at TEXT NOT NULL,
+        level TEXT NOT NULL, text TEXT NOT NULL);
+    CREATE INDEX log_of ON logs (agent, seq);
+";
+
+/// Why a file cannot be the store.
+#[derive(Debug)]
+pub(super) enum Unusable {
+    Sqlite(rusqlite::Error),
+    Foreign,
+    Newer(i64),
+    Folder,
+    Place(std::io::Error),
+}
+
+impl Unusable {
+    /// The place is bad, not the file: setting it aside would not help.
+    pub(super) fn is_final(&self) -> bool {
+        use rusqlite::ErrorCode::{
+            CannotOpen, DiskFull, PermissionDenied, ReadOnly, SystemIoFailure,
+        };
+        match self {
+            Self::Place(_) => true,
+            Self::Sqlite(error) => matches!(
+                error.sqlite_error_code(),
+                Some(CannotOpen | DiskFull | PermissionDenied | ReadOnly | SystemIoFailure)
+            ),
+            _ => false,
+        }
+    }
+}
+
+impl std::fmt::Display for Unusable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite(error) => write!(f, "{error}"),
+            Self::Foreign => f.write_str("it belongs to another program"),
+            Self::Newer(version) => {
+                write!(f, "its version {version} is newer than ours, {VERSION}")
+            }
+            Self::Folder => f.write_str("it is a folder"),
+            Self::Place(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Unusable {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+pub(super) fn open(path: &Path) -> Result<Connection, Unusable> {
+    if path.is_dir() {
+        return Err(Unusable::Folder);
+    }
+    drop(private::append(path).map_err(Unusable::Place)?);
+    let db = Connection::open(path)?;
+    db.busy_timeout(Duration::from_secs(2))?;
+    use_wal(&db)?;
+    db.pragma_update(None, "synchronous", "NORMAL")?;
+    check(&db)?;
+    Ok(db)
+}
+
+/// The first switch to WAL takes a lock that the time-out does not always wait for.
+fn use_wal(db: &Connection) -> Sqlite<()> {
+    let mut last = Ok(());
+    for _ in 0..20 {
+        last = db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()));
+        match &last {
+            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            _ => return last,
+        }
+    }
+    last
+}
+
+/// Sound, ours, and of a version we know; an empty one is made ours.
+fn check(db: &Connection) -> Result<(), Unusable> {
+    let number = |name| db.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
+    let sound: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if sound != "ok" {
+        return Err(rusqlite::Error::InvalidParameterName(sound).into());
+    }
+    let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    match (number("application_id")?, number("user_version")?) {
+        (0, 0) if tables == 0 => make_ours(db).map_err(Unusable::from),
+        (APPLICATION, VERSION) => Ok(()),
+        (APPLICATION, version) => Err(Unusable::Newer(version)),
+        _ => Err(Unusable::Foreign),
+    }
+}
+
+fn make_ours(db: &Connection) -> Sqlite<()> {
+    db.execute_batch(&format!(
+        "BEGIN; {TABLES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; COMMIT;"
+    ))
+}
+
+/// Renames the file, and what SQLite keeps beside it, to the first free `state.db.corrupt-N`.
+pub(super) fn set_aside(path: &Path) -> std::io::Result<PathBuf> {
+    let beside = |suffix: &str| PathBuf::from(format!("{}{suffix}", path.display()));
+    let free = (1..10_000).map(|n| format!(".corrupt-{n}")).find(|s| !beside(s).exists());
+    let suffix = free.unwrap_or_default();
+    fs::rename(path, beside(&suffix))?;
+    for extra in ["-wal", "-shm"] {
+        let _ = fs::rename(beside(extra), beside(&format!("{suffix}{extra}")));
+    }
+    Ok(beside(&suffix))
+}
