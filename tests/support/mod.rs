@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop here")]
 
+pub mod example;
 pub mod pty;
 
 use std::path::{Path, PathBuf};
