@@ -36,10 +36,10 @@ pub(super) fn one(world: &World, args: &Args) -> Outcome {
         return Ok(verdict(args.action.diff || draft.is_fresh()));
     }
     draft.save(args.action.force)?;
-    println!("{}", paths::display(&draft.path));
     if args.action.run {
         return run(&draft.path, &args.rest);
     }
+    println!("{}", paths::display(&draft.path));
     Ok(ExitCode::SUCCESS)
 }
 
