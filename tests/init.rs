@@ -269,3 +269,18 @@ fn files_are_private_whatever_the_umask() {
     assert_eq!(mode(".idlergear"), 0o700);
     assert_eq!(mode(".idlergear/profiles/web.toml"), 0o600);
 }
+
+#[test]
+fn what_it_wrote_can_be_generated_at_once_and_runs() {
+    let world = django();
+    world.write("tests/test_a.py", "");
+    world.ok(&["init", "--templates"]);
+    for name in ["web", "test", "task"] {
+        world.ok(&["gen", name]);
+    }
+    let mut task = world.command("bash");
+    task.args(["scripts/task.sh", "+done"]).env("IDLERGEAR_NO_AUTOSTART", "1");
+    let output = task.output().unwrap();
+    assert_eq!(support::succeed(&output, &["task.sh"]), "done\n");
+    assert!(stderr(&output).contains("hello"), "{}", stderr(&output));
+}

@@ -185,7 +185,7 @@ fn the_real_world_workflow_works() {
         for (unit, word) in [
             ("backend", "Starting development server"),
             ("frontend", "front end up"),
-            ("worker", "ready"),
+            ("worker", "[queues]"),
         ] {
             support::wait_patiently(&format!("{unit} says {word}"), || {
                 world.ok(&["logs", unit]).contains(word)

@@ -180,3 +180,62 @@ fn a_store_open_to_others_does_not_count() {
     assert_eq!(refused.status.code(), Some(1));
     assert!(stderr(&refused).contains("is open to other users"), "{}", stderr(&refused));
 }
+
+/// Everything that could make the clone's files act.
+const ACTS: [&[&str]; 8] = [
+    &["gen", "web", "--run"],
+    &["gen", "web"],
+    &["gen", "web", "--force"],
+    &["gen", "evil", "--run"],
+    &["gen", "pytest", "--run"],
+    &["gen", "mine", "--run"],
+    &["gen", "--update"],
+    &["run", "generate-script", "x", "true", "--template", "evil"],
+];
+
+#[test]
+fn a_clone_runs_nothing_and_makes_no_script() {
+    let world = hostile();
+    let evil =
+        "#%# about: x\n#% extends \"_base.sh.j2\"\n#% block command\ntouch pwned\n#% endblock\n";
+    for name in ["evil", "pytest"] {
+        world.write(&format!(".idlergear/templates/{name}.sh.j2"), evil);
+    }
+    // A user's own template that is led astray by the project's.
+    let mine = world.home().join(".config/idlergear/templates");
+    std::fs::create_dir_all(&mine).unwrap();
+    std::fs::write(mine.join("mine.sh.j2"), "#% extends \"evil.sh.j2\"\n").unwrap();
+    for act in ACTS {
+        for client in [None, Some(("CLAUDECODE", "1"))] {
+            let mut command = world.command("ig");
+            command.args(act).envs(client);
+            let output = command.output().unwrap();
+            assert!(!world.project().join("pwned").exists(), "{act:?}");
+            assert!(!world.project().join("scripts").exists(), "{act:?} wrote a script");
+            if act != ["gen", "--update"] {
+                assert_eq!(output.status.code(), Some(1), "{act:?}: {}", stderr(&output));
+                assert!(stderr(&output).contains("not trusted yet"), "{}", stderr(&output));
+            }
+        }
+    }
+    assert!(
+        world.ok(&["gen", "web", "--stdout"]).contains("touch pwned"),
+        "showing needs no trust"
+    );
+}
+
+#[test]
+fn at_a_terminal_the_question_comes_before_the_script() {
+    let world = hostile();
+    for (answer, there) in [("n", false), ("y", true)] {
+        let mut command = world.command("ig");
+        command.args(["gen", "web"]);
+        let mut terminal = Terminal::start(command);
+        terminal.expect("[y/N]");
+        terminal.send(&format!("{answer}\n"));
+        let ended = terminal.end();
+        assert_eq!(ended.code, Some(i32::from(!there)), "{}", ended.output);
+        assert_eq!(world.project().join("scripts/web.sh").exists(), there);
+    }
+    assert!(!world.project().join("pwned").exists());
+}

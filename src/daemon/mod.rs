@@ -22,14 +22,14 @@ mod tail;
 mod watch;
 mod world;
 
-use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::time::sleep;
 
 use connection::{Call, Reply};
 use journal::note;
@@ -48,6 +48,9 @@ use crate::wire::reply::{ErrorCode, RpcError};
 
 /// How often things are looked at that nobody tells us of.
 const POLL: Duration = Duration::from_millis(500);
+
+/// How long the reading of a backlog waits for its readers before it looks again.
+const PACE: Duration = Duration::from_millis(2);
 
 /// What became of an attempt to be the daemon.
 #[derive(Debug)]
@@ -98,6 +101,9 @@ struct Daemon {
     places: Vec<PathBuf>,
     /// Why we do not listen, as it was said last.
     trouble: Option<String>,
+    /// Looks still to take after binding again: late news of the old folder may end the watch of
+    /// the new one.
+    settling: u8,
 }
 
 async fn run(lock: Lock, ready: impl FnOnce(Option<String>)) -> Result<()> {
@@ -109,7 +115,8 @@ async fn run(lock: Lock, ready: impl FnOnce(Option<String>)) -> Result<()> {
     let on = |kind| signal(kind).map_err(|e| Error::new(format!("cannot watch signals: {e}")));
     let signals = [on(SignalKind::terminate())?, on(SignalKind::interrupt())?];
     let mut inputs = Inputs { calls: receiver, ends, files, signals };
-    let mut daemon = Daemon { world, lock, server: None, calls, places: Vec::new(), trouble: None };
+    let mut daemon =
+        Daemon { world, lock, server: None, calls, places: Vec::new(), trouble: None, settling: 0 };
     daemon.world.wake();
     daemon.bind()?;
     ready(notice);
@@ -127,13 +134,15 @@ impl Daemon {
     async fn turn(&mut self, inputs: &mut Inputs) {
         let [term, int] = &mut inputs.signals;
         let is_behind = !self.world.behind.is_empty();
-        let polls = self.world.needs_polling() || self.server.is_none();
+        let may_read = is_behind && self.world.may_read_backlog();
+        let polls = self.world.needs_polling() || self.server.is_none() || self.settling > 0;
         tokio::select! {
             Some(call) = inputs.calls.recv() => self.answer(call),
             Some(id) = inputs.ends.recv() => self.world.judge(&id),
             () = inputs.files.changed() => self.files_changed(inputs.files.take()),
-            () = tokio::task::yield_now(), if is_behind => self.read_on(),
-            () = sleep(polls) => self.poll(),
+            () = sleep(PACE), if is_behind && !may_read => {}
+            () = tokio::task::yield_now(), if is_behind && may_read => self.world.read_backlog(),
+            () = sleep(POLL), if polls => self.poll(),
             _ = term.recv() => self.world.stopping = true,
             _ = int.recv() => self.world.stopping = true,
         }
@@ -154,13 +163,11 @@ impl Daemon {
         let _ = reply.send(answer);
     }
 
-    fn read_on(&mut self) {
-        for id in self.world.behind.clone() {
-            self.world.read_on(&id);
-        }
-    }
-
     fn poll(&mut self) {
+        if self.settling > 0 {
+            self.settling -= 1;
+            self.watch_places();
+        }
         self.check_places();
         self.world.poll();
     }
@@ -196,21 +203,23 @@ impl Daemon {
             Some(error) => note(format_args!("cannot listen again for now: {error}")),
         }
         self.trouble = trouble;
+        self.settling = 4;
     }
 
     fn bind(&mut self) -> Result<()> {
         let server = Server::bind(&self.calls)?;
         self.lock.record(&server.path)?;
         self.world.socket.clone_from(&server.path);
-        let folder = server.path.parent().and_then(|folder| self.world.watch.add(folder));
+        self.server = Some(server);
+        self.watch_places();
+        Ok(())
+    }
+
+    fn watch_places(&mut self) {
+        let folder = self.world.socket.parent().map(Path::to_path_buf);
+        let folder = folder.and_then(|folder| self.world.watch.add(&folder));
         let state = self.world.watch.add(&paths::state_dir());
         // In the state folder the lock alone matters; we write there ourselves.
         self.places = folder.into_iter().chain(state.map(|dir| dir.join("daemon.lock"))).collect();
-        self.server = Some(server);
-        Ok(())
     }
-}
-
-async fn sleep(wanted: bool) {
-    if wanted { tokio::time::sleep(POLL).await } else { pending().await }
 }

@@ -1,5 +1,7 @@
 //! What files tell: a folder changed, so look what a unit wrote, and pass it on.
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 
 use super::history::log_line;
@@ -16,6 +18,9 @@ const LOG_LEVELS: [&str; 4] = ["debug", "info", "warn", "error"];
 
 /// Turns before the others get theirs, when all of it is wanted at once.
 const CATCH_UP: usize = 64;
+
+/// How long slow readers may hold up the reading of a backlog.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 impl World {
     /// Looks at every folder that changed.
@@ -63,9 +68,25 @@ impl World {
         }
     }
 
+    /// Whether backlogs may be read now: those who read are given time, but not for ever.
+    pub(super) fn may_read_backlog(&mut self) -> bool {
+        if !self.subscribers.is_pressed() {
+            self.pressed_since = None;
+            return true;
+        }
+        self.pressed_since.get_or_insert_with(Instant::now).elapsed() > PATIENCE
+    }
+
+    /// Reads a piece of every backlog.
+    pub(super) fn read_backlog(&mut self) {
+        for id in self.behind.clone() {
+            self.read_on(&id);
+        }
+    }
+
     /// Reads the next piece of a unit's logs and passes it on.
     pub(super) fn read_on(&mut self, id: &UnitId) {
-        self.follow_output(id, false);
+        self.follow_output(id);
         let Some(tail) = self.tails.get_mut(id) else { return };
         let (events, output) = (tail.events(), tail.output());
         if tail.is_behind() {
@@ -78,10 +99,13 @@ impl World {
         }
         let lines = output.into_iter().map(|line| (line.stream, line.text)).collect();
         self.pass_on_output(id, lines);
+        if !self.behind.contains(id) && self.ending.contains_key(id) {
+            self.finish(id);
+        }
     }
 
     /// Follows or leaves the output of `id`, as its subscribers want.
-    pub(super) fn follow_output(&mut self, id: &UnitId, from_start: bool) {
+    pub(super) fn follow_output(&mut self, id: &UnitId) {
         let Some(entry) = self.state.get(id) else { return };
         let wanted = self.subscribers.wants_output(&entry.unit);
         let Some(tail) = self.tails.get_mut(id) else { return };
@@ -89,7 +113,7 @@ impl World {
             self.watch.want_output(watched, wanted);
         }
         if wanted {
-            tail.follow_output(&entry.unit.logs, from_start);
+            tail.follow_output(&entry.unit.logs);
         } else {
             tail.leave_output();
         }

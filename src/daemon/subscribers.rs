@@ -1,11 +1,13 @@
 //! Who follows events, each with a bounded queue of its own.
 //!
-//! The rule: whose queue holds [`FRAME_BOUND`] events or [`BYTE_BOUND`] bytes is cut off, at once
-//! and alone. Publishing never waits, so nobody who stops reading delays another.
+//! The rule: whose queue holds [`BOUND`] bytes is cut off, at once and alone. Publishing never
+//! waits, so nobody who stops reading delays another. Only the reading of a backlog goes at the
+//! pace of those who do read (see [`Subscribers::is_pressed`]).
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -15,10 +17,10 @@ use crate::wire::frame;
 use crate::wire::request::Scope;
 use crate::wire::unit::Unit;
 
-/// Events that may wait for one subscriber.
-pub(super) const FRAME_BOUND: usize = 4096;
 /// Bytes that may wait for one subscriber.
-pub(super) const BYTE_BOUND: usize = 4 << 20;
+pub(super) const BOUND: usize = 4 << 20;
+/// Who took nothing for so long is not waited for.
+const STALL: Duration = Duration::from_millis(100);
 
 /// An event as it goes over the wire; shared by all who get it.
 pub(super) type Frame = Arc<[u8]>;
@@ -36,6 +38,7 @@ struct Waiting {
     frames: VecDeque<Frame>,
     bytes: usize,
     is_cut: bool,
+    taken_at: Option<Instant>,
 }
 
 impl Queue {
@@ -46,7 +49,7 @@ impl Queue {
     /// False when this was one too many: the queue is emptied and cut.
     fn push(&self, frame: &Frame) -> bool {
         let mut waiting = self.waiting();
-        let full = waiting.frames.len() >= FRAME_BOUND || waiting.bytes + frame.len() > BYTE_BOUND;
+        let full = waiting.bytes + frame.len() > BOUND;
         if full {
             *waiting = Waiting { is_cut: true, ..Waiting::default() };
             self.cut.notify_one();
@@ -65,6 +68,7 @@ impl Queue {
                 let mut waiting = self.waiting();
                 if let Some(frame) = waiting.frames.pop_front() {
                     waiting.bytes -= frame.len();
+                    waiting.taken_at = Some(Instant::now());
                     return Some(frame);
                 }
                 if waiting.is_cut {
@@ -73,6 +77,12 @@ impl Queue {
             }
             self.changed.notified().await;
         }
+    }
+
+    /// More than half full, and being read.
+    fn is_pressed(&self) -> bool {
+        let waiting = self.waiting();
+        waiting.bytes > BOUND / 2 && waiting.taken_at.is_some_and(|at| at.elapsed() < STALL)
     }
 
     /// Waits until the queue is cut.
@@ -177,6 +187,11 @@ impl Subscribers {
         self.all.iter().any(|(filter, _)| filter.wants_output(unit))
     }
 
+    /// Whether somebody who reads has much to read already.
+    pub(super) fn is_pressed(&self) -> bool {
+        self.all.iter().any(|(_, queue)| queue.is_pressed())
+    }
+
     /// How many there are; those whose connection is gone are forgotten first.
     pub(super) fn count(&mut self) -> usize {
         self.all.retain(|(_, queue)| Arc::strong_count(queue) > 1);
@@ -197,9 +212,7 @@ fn encode(seq: u64, event_type: &str, data: &Value) -> Frame {
 
 /// What a subscriber hears last when it was cut off, if it can still be reached.
 pub(super) fn farewell() -> Vec<u8> {
-    let reason = format!(
-        "cut off: more than {FRAME_BOUND} events or {BYTE_BOUND} bytes waited to be read; subscribe again"
-    );
+    let reason = format!("cut off: {BOUND} bytes of events waited to be read; subscribe again");
     encode(0, "cut_off", &json!({ "reason": reason })).to_vec()
 }
 
@@ -218,8 +231,8 @@ mod tests {
         let stalled = subscribers.add(everything(), Vec::new());
         let reader = subscribers.add(everything(), Vec::new());
         let unit = Unit::new(Kind::LocalBash, "x");
-        for n in 0..=FRAME_BOUND {
-            subscribers.publish(&Topic::about("log_event", &unit), || json!(n));
+        for _ in 0..=BOUND / 1000 {
+            subscribers.publish(&Topic::about("log_event", &unit), || json!("x".repeat(1000)));
             assert!(reader.waiting().frames.pop_front().is_some());
             reader.waiting().bytes = 0;
         }
@@ -233,7 +246,7 @@ mod tests {
         let mut subscribers = Subscribers::default();
         let queue = subscribers.add(everything(), Vec::new());
         let unit = Unit::new(Kind::LocalBash, "x");
-        for _ in 0..=BYTE_BOUND / 500_000 {
+        for _ in 0..=BOUND / 500_000 {
             let data = || json!("x".repeat(500_000));
             subscribers.publish(&Topic::about("log_event", &unit), data);
         }

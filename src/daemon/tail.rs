@@ -1,16 +1,16 @@
 //! Reads what was added to a unit's files since the last time, a bounded piece at a time.
 
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use crate::record::Folder;
 use crate::record::events::{Event, Reader};
 use crate::wire::unit::Logs;
 
-/// Bytes read from one file before others get their turn.
-const PIECE: u64 = 64 << 10;
+/// Bytes read from one file before others get their turn. As empty lines they still fit into half
+/// of a subscriber's queue.
+const PIECE: usize = 8 << 10;
 
 /// The longest line that is told whole; a longer one is told in pieces.
 const LINE_LIMIT: usize = 64 << 10;
@@ -21,11 +21,13 @@ struct Cursor {
     path: PathBuf,
     offset: u64,
     partial: Vec<u8>,
+    /// Where the unit's own output ends, once it has ended; what others add is not its.
+    end: Option<u64>,
 }
 
 impl Cursor {
     fn new(path: PathBuf, offset: u64) -> Self {
-        Self { path, offset, partial: Vec::new() }
+        Self { path, offset, partial: Vec::new(), end: None }
     }
 
     fn size(&self) -> u64 {
@@ -34,7 +36,7 @@ impl Cursor {
 
     /// Whether there is more to read.
     fn is_behind(&self) -> bool {
-        self.size() != self.offset
+        self.end.map_or_else(|| self.size() != self.offset, |end| self.offset < end)
     }
 
     /// The lines that became whole within the next piece.
@@ -49,22 +51,26 @@ impl Cursor {
             return Vec::new();
         }
         self.offset += u64::try_from(bytes.len()).unwrap_or(0);
-        self.partial.extend_from_slice(&bytes);
-        self.split()
+        self.split(&bytes)
     }
 
     fn read_piece(&self, bytes: &mut Vec<u8>) -> std::io::Result<()> {
-        let mut file = File::open(&self.path)?;
-        file.seek(SeekFrom::Start(self.offset))?;
-        file.take(PIECE).read_to_end(bytes).map(drop)
+        bytes.resize(PIECE, 0);
+        let count = File::open(&self.path)?.read_at(bytes, self.offset);
+        bytes.truncate(*count.as_ref().unwrap_or(&0));
+        count.map(drop)
     }
 
-    fn split(&mut self) -> Vec<String> {
+    fn split(&mut self, bytes: &[u8]) -> Vec<String> {
         let mut lines = Vec::new();
-        let end = self.partial.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let rest = self.partial.split_off(end);
-        let whole = std::mem::replace(&mut self.partial, rest);
-        lines.extend(whole.split_inclusive(|byte| *byte == b'\n').map(text));
+        let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let (whole, rest) = bytes.split_at(end);
+        if !whole.is_empty() {
+            self.partial.extend_from_slice(whole);
+            let whole = std::mem::take(&mut self.partial);
+            lines.extend(whole.split_inclusive(|byte| *byte == b'\n').map(text));
+        }
+        self.partial.extend_from_slice(rest);
         if self.partial.len() >= LINE_LIMIT {
             lines.push(text(&std::mem::take(&mut self.partial)));
         }
@@ -94,6 +100,8 @@ pub(super) struct Tail {
     events: Cursor,
     reader: Reader,
     output: Vec<(&'static str, Cursor)>,
+    /// Whoever follows the output has heard nothing of it: streams count from their beginning.
+    pub(super) is_new: bool,
 }
 
 /// One line of output.
@@ -109,7 +117,15 @@ impl Tail {
         let events = Cursor::new(folder.events(), 0);
         // No stamp: the record may have changed since it was loaded, so the next look loads it again.
         let stamp = (0, 0, 0);
-        Self { folder, watched: None, stamp, events, reader: Reader::default(), output: Vec::new() }
+        Self {
+            folder,
+            watched: None,
+            stamp,
+            events,
+            reader: Reader::default(),
+            output: Vec::new(),
+            is_new: false,
+        }
     }
 
     /// Whether `run.json` was replaced since the last call.
@@ -118,14 +134,14 @@ impl Tail {
         std::mem::replace(&mut self.stamp, now) != now
     }
 
-    /// Follows the output from its present end, or from its beginning.
-    pub(super) fn follow_output(&mut self, logs: &Logs, from_start: bool) {
+    /// Follows the output from its present end, or from its beginning when it is new.
+    pub(super) fn follow_output(&mut self, logs: &Logs) {
         for (stream, path) in streams(logs) {
             if self.output.iter().any(|(name, _)| *name == stream) {
                 continue;
             }
             let mut cursor = Cursor::new(path, 0);
-            if !from_start {
+            if !self.is_new {
                 cursor.offset = last_line_start(&cursor.path, cursor.size());
             }
             self.output.push((stream, cursor));
@@ -133,6 +149,7 @@ impl Tail {
     }
 
     pub(super) fn leave_output(&mut self) {
+        self.is_new = false;
         self.output.clear();
     }
 
@@ -149,6 +166,14 @@ impl Tail {
             cursor.lines().into_iter().map(move |text| OutputLine { stream, text })
         };
         self.output.iter_mut().flat_map(read).collect()
+    }
+
+    /// The unit has ended: what stands there now is all of it.
+    pub(super) fn close(&mut self) {
+        let outputs = self.output.iter_mut().map(|(_, cursor)| cursor);
+        for cursor in outputs.chain([&mut self.events]) {
+            cursor.end = Some(cursor.size());
+        }
     }
 
     /// Unfinished lines, after the end.
@@ -178,7 +203,7 @@ pub(super) fn streams(logs: &Logs) -> Vec<(&'static str, PathBuf)> {
 
 /// Where the line begins that is being written: a follower gets it whole.
 fn last_line_start(path: &Path, size: u64) -> u64 {
-    let begin = size.saturating_sub(PIECE);
+    let begin = size.saturating_sub(8 << 10);
     let mut cursor = Cursor::new(path.to_path_buf(), begin);
     let mut bytes = Vec::new();
     if cursor.read_piece(&mut bytes).is_err() {
@@ -242,7 +267,7 @@ mod tests {
         let (_dir, path, mut file) = file();
         write!(file, "old\nhal").unwrap();
         let mut cursor = Cursor::new(path.clone(), last_line_start(&path, 7));
-        write!(file, "f\n").unwrap();
+        writeln!(file, "f").unwrap();
         assert_eq!(cursor.lines(), ["half"]);
     }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -35,6 +36,10 @@ pub(super) struct World {
     pub(super) folders: HashMap<PathBuf, UnitId>,
     /// Units whose files hold more than was read in one turn.
     pub(super) behind: BTreeSet<UnitId>,
+    /// Units that have ended, as their record says, and whose last lines are still being read.
+    pub(super) ending: HashMap<UnitId, Option<Unit>>,
+    /// Since when the reading of backlogs waits for slow readers.
+    pub(super) pressed_since: Option<Instant>,
     /// The name of `live/` in news.
     pub(super) live: Option<PathBuf>,
     pub(super) started_at: String,
@@ -53,6 +58,8 @@ impl World {
             tails: HashMap::new(),
             folders: HashMap::new(),
             behind: BTreeSet::new(),
+            ending: HashMap::new(),
+            pressed_since: None,
             live: None,
             started_at: time::now(),
             socket: PathBuf::new(),
@@ -115,6 +122,7 @@ impl World {
             return live::unlink(&id);
         }
         let mut tail = Tail::new(folder.clone());
+        tail.is_new = true;
         tail.watched = self.watch.add(folder.path());
         if let Some(watched) = &tail.watched {
             self.folders.insert(watched.clone(), id.clone());
@@ -132,6 +140,7 @@ impl World {
         let id = unit.id.clone();
         let changes = self.state.register(unit, folder);
         self.tell(changes);
+        self.follow_output(&id);
         self.watch_processes(&id);
         self.judge(&id);
     }
@@ -146,6 +155,9 @@ impl World {
     /// A process of `id` ended, or its record changed: has the unit ended? Its record says so, or
     /// its processes do: while its runner lives, the runner has the word.
     pub(super) fn judge(&mut self, id: &UnitId) {
+        if self.ending.contains_key(id) {
+            return;
+        }
         let Some(entry) = self.state.live(id) else { return };
         let (process, runner) = (entry.unit.process.clone(), entry.unit.runner.clone());
         let lives = [process, runner].iter().flatten().any(os::Identity::is_alive);
@@ -167,9 +179,21 @@ impl World {
         }
     }
 
-    /// Notes the end of `id`: its last words first, then the end, then nothing is left behind.
+    /// Notes the end of `id`, once the lines that stand there now were read.
     pub(super) fn end(&mut self, id: &UnitId, last: Option<Unit>) {
+        if let Some(tail) = self.tails.get_mut(id) {
+            tail.close();
+        }
         self.catch_up(id);
+        self.ending.entry(id.clone()).or_insert(last);
+        if !self.behind.contains(id) {
+            self.finish(id);
+        }
+    }
+
+    /// The end of `id`: its last words first, then the end, then nothing is left behind.
+    pub(super) fn finish(&mut self, id: &UnitId) {
+        let Some(last) = self.ending.remove(id) else { return };
         self.last_words(id);
         let folder = self.state.get(id).and_then(|entry| entry.folder.clone());
         let changes = self.state.end(id, last, time::now());

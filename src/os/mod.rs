@@ -92,7 +92,16 @@ pub fn started_with(assignment: &str) -> Vec<Identity> {
 ///
 /// Reparented processes are found by group and session, which they keep unless they leave on purpose.
 pub fn tree(root: u32) -> Vec<Identity> {
-    let all = here::processes();
+    trees(&[root]).pop().unwrap_or_default()
+}
+
+/// The [`tree`] of each of `roots`, from one look at all processes.
+pub fn trees(roots: &[u32]) -> Vec<Vec<Identity>> {
+    let (all, boot) = (here::processes(), here::boot_id());
+    roots.iter().map(|root| tree_among(&all, &boot, *root)).collect()
+}
+
+fn tree_among(all: &[Process], boot: &str, root: u32) -> Vec<Identity> {
     let mut found: BTreeSet<u32> = all
         .iter()
         .filter(|p| p.pid == root || p.group == root || p.session == root)
@@ -107,10 +116,9 @@ pub fn tree(root: u32) -> Vec<Identity> {
             break;
         }
     }
-    let boot = here::boot_id();
     all.iter()
         .filter(|p| found.contains(&p.pid) && !p.zombie)
-        .map(|p| Identity { pid: p.pid, start: p.start, boot: boot.clone() })
+        .map(|p| Identity { pid: p.pid, start: p.start, boot: boot.to_owned() })
         .collect()
 }
 

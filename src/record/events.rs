@@ -100,9 +100,10 @@ fn unescape(text: &str) -> String {
     out
 }
 
-/// All events of the file at `path`; an unreadable file has none.
+/// All events of the file at `path`; what is no file, or cannot be read, has none.
 pub fn read(path: &Path) -> Vec<Event> {
-    let bytes = std::fs::read(path).unwrap_or_default();
+    let regular = path.metadata().is_ok_and(|meta| meta.is_file());
+    let bytes = if regular { std::fs::read(path).unwrap_or_default() } else { Vec::new() };
     let mut reader = Reader::default();
     bytes
         .split(|byte| *byte == b'\n')

@@ -93,7 +93,7 @@ fn a_line_without_an_end_costs_little() {
     raw.ok("event.subscribe", &json!({ "all": true, "output": true, "types": ["log_event"] }));
     let before = crate::wire::resident(&world);
     let mut command = world.command("ig-agent");
-    command.args(["run", "--name", "big", "--no-pty", "--quiet", "--"]);
+    command.args(["run", "--name", "big", "--no-pty", "--"]);
     command.args(["bash", "-c", "head -c 20000000 /dev/zero | tr '\\0' x"]);
     let mut runner = crate::Killed::spawn(command.stdout(std::process::Stdio::null()));
     let mut total = 0;

@@ -50,7 +50,7 @@ fn one_that_never_reads_is_cut_off_and_delays_nobody() {
     let before = resident(&world);
     let text = "x".repeat(1000);
     let mut slowest = Duration::ZERO;
-    for n in 0..8000 {
+    for n in 0..5000 {
         let begun = Instant::now();
         let line = json!({ "id": agent["id"], "message": format!("{n} {text}") });
         speaker.ok("agent.log", &line);
@@ -58,7 +58,7 @@ fn one_that_never_reads_is_cut_off_and_delays_nobody() {
         slowest = slowest.max(begun.elapsed());
         assert!(heard["data"]["text"].as_str().unwrap().starts_with(&format!("{n} ")));
     }
-    eprintln!("the slowest of 8000 lines took {slowest:?}");
+    eprintln!("the slowest of 5000 lines took {slowest:?}");
     assert_eq!(speaker.ok("daemon.status", &json!({}))["subscribers"], 1);
     assert!(slowest < Duration::from_secs(2), "{slowest:?}");
     assert!(resident(&world).saturating_sub(before) < 32 << 10);

@@ -44,7 +44,7 @@ fn lines_come_as_they_are_written_and_the_end_ends_it() {
 fn no_line_is_lost_or_told_twice_over_restarts() {
     let world = Sandbox::with_project();
     let script = Script::start(&world, "web");
-    let (_follower, mut lines) = follow(&world, &["web"]);
+    let (_follower, mut lines) = follow(&world, &["web", "-n", "100"]);
     let folder = world.project().join(".idlergear/runs").join(&script.id);
     let write = |n: usize| {
         idlergear::record::events::append(&folder.join("events.log"), "info", &format!("line {n}"))
@@ -82,7 +82,7 @@ fn output_of_a_run_is_followed_whole() {
     world.ok(&["daemon", "start"]);
     let mut command = world.command("ig-agent");
     command
-        .args(["run", "--name", "job", "--no-pty", "--quiet", "--"])
+        .args(["run", "--name", "job", "--no-pty", "--"])
         .args(["bash", "-c", "read x; for i in $(seq 2000); do echo line $i; done; printf end"])
         .stdin(Stdio::piped())
         .stdout(Stdio::null());

@@ -116,7 +116,7 @@ fn nothing_in_a_message_moves_the_cursor() {
 fn the_bound_takes_the_read_first() {
     let world = Sandbox::with_project();
     let web = Script::start(&world, "web");
-    world.ok(&["daemon", "status"]);
+    world.ok(&["daemon", "start"]);
     let mut raw = Raw::greeted(&world);
     let send = |raw: &mut Raw, text: String| {
         raw.ok("message.send", &json!({ "to": web.id, "from": "t", "text": text }));

@@ -79,7 +79,7 @@ fn a_runners_unit_ends_as_its_record_says() {
     raw.ok("event.subscribe", &json!({ "all": true, "output": true }));
     let output = world
         .command("ig-agent")
-        .args(["run", "--name", "job", "--no-pty", "--quiet", "--"])
+        .args(["run", "--name", "job", "--no-pty", "--"])
         .args(["bash", "-c", "echo out; echo err >&2; exit 3"])
         .output()
         .unwrap();
@@ -99,7 +99,7 @@ fn a_runner_that_is_killed_leaves_its_command_listed() {
     world.ok(&["daemon", "start"]);
     let mut runner = world
         .command("ig-agent")
-        .args(["run", "--name", "job", "--no-pty", "--quiet", "--", "sleep", "600"])
+        .args(["run", "--name", "job", "--no-pty", "--", "sleep", "600"])
         .spawn()
         .unwrap();
     wait_until("its process is known", || {

@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop here")]
 
+pub mod example;
 pub mod pty;
 
 use std::path::{Path, PathBuf};
@@ -169,7 +170,7 @@ fn wait_for(patience: Duration, what: &str, mut condition: impl FnMut() -> bool)
 
 /// The same for what installs packages first.
 pub fn wait_patiently(what: &str, condition: impl FnMut() -> bool) {
-    wait_for(Duration::from_secs(600), what, condition);
+    wait_for(Duration::from_mins(10), what, condition);
 }
 
 /// Lets pip and uv install as this machine is set up to, from one cache for all tests.

@@ -13,4 +13,5 @@ def board(request):
 
 def departures_json(request):
     """The board for programs."""
-    return JsonResponse({"departures": departures(timezone.now())})
+    found = {"departures": departures(timezone.now())}
+    return JsonResponse(found, json_dumps_params={"ensure_ascii": False})

@@ -27,7 +27,7 @@ impl Args {
     pub(crate) fn run(self) -> Outcome {
         let mut client = super::connect()?;
         let mut agents = super::pages::agents(&mut client, &super::scope(self.all))?;
-        agents.iter_mut().for_each(look_at_ports);
+        look_at_ports(&mut agents);
         if self.json {
             super::print(json!({ "schema": 1, "agents": agents }));
         } else if agents.is_empty() {
@@ -39,13 +39,16 @@ impl Args {
     }
 }
 
-/// Ports are what its processes listen on now.
-fn look_at_ports(unit: &mut Unit) {
-    let Some(process) = &unit.process else { return };
-    let pids: Vec<u32> = os::tree(process.pid).iter().map(|process| process.pid).collect();
-    unit.ports.extend(os::listening_ports(&pids));
-    unit.ports.sort_unstable();
-    unit.ports.dedup();
+/// Ports are what each one's processes listen on now.
+fn look_at_ports(agents: &mut [Unit]) {
+    let roots: Vec<u32> = agents.iter().filter_map(|unit| unit.pid).collect();
+    let with_pid = agents.iter_mut().filter(|unit| unit.pid.is_some());
+    for (unit, tree) in with_pid.zip(os::trees(&roots)) {
+        let pids: Vec<u32> = tree.iter().map(|process| process.pid).collect();
+        unit.ports.extend(os::listening_ports(&pids));
+        unit.ports.sort_unstable();
+        unit.ports.dedup();
+    }
 }
 
 fn nobody(client: &mut Client, all: bool) -> Result<()> {

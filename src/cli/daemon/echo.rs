@@ -18,7 +18,7 @@ impl Echoes {
     pub(super) fn is_echo(&mut self, line: &LogLine) -> bool {
         let logged = |line: &LogLine| line.stream == "events";
         let twin = self.recent.iter().position(|before| {
-            before.id == line.id && before.text == line.text && logged(before) != logged(line)
+            logged(before) != logged(line) && before.id == line.id && before.text == line.text
         });
         if let Some(twin) = twin {
             self.recent.remove(twin);

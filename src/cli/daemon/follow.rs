@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::wire::client::Client;
 use crate::wire::reply::{Event, LogLine};
-use crate::wire::request::{EventSubscribe, Request, Scope, Which};
+use crate::wire::request::{EventSubscribe, Nothing, Request, Scope, Which};
 use crate::wire::unit::Unit;
 
 /// How long a daemon that went away may take to come back. It is not started again: somebody may
@@ -45,8 +45,14 @@ pub(super) fn follow(
     let has_ended = unit.is_some_and(|unit| unit.status.is_terminal());
     let mut last: Option<LogLine> = None;
     loop {
-        let history = subscribe(&mut client, &wanted)?;
-        let lines = read(&mut client, history)?;
+        let lines = match history(&mut client, &wanted) {
+            Ok(lines) => lines,
+            Err(refusal) if still_answers(&mut client) => return Err(refusal),
+            Err(_) => {
+                client = return_of_the_daemon()?;
+                continue;
+            }
+        };
         let seen = last.as_ref().and_then(|last| lines.iter().rposition(|l| is_same(l, last)));
         for line in lines.into_iter().skip(seen.map_or(0, |at| at + 1)) {
             show(&line);
@@ -67,19 +73,21 @@ pub(super) fn follow(
     }
 }
 
-fn subscribe(client: &mut Client, wanted: &EventSubscribe) -> Result<u64> {
+/// Subscribes, and returns the lines from before.
+fn history(client: &mut Client, wanted: &EventSubscribe) -> Result<Vec<LogLine>> {
     let answer: Value = client.call(&Request::EventSubscribe(wanted.clone()))?;
-    Ok(answer["history"].as_u64().unwrap_or(0))
-}
-
-fn read(client: &mut Client, count: u64) -> Result<Vec<LogLine>> {
     let mut lines = Vec::new();
-    for _ in 0..count {
+    for _ in 0..answer["history"].as_u64().unwrap_or(0) {
         if let Some(event) = client.next_event(Some(ABSENCE))? {
             lines.extend(line(&event));
         }
     }
     Ok(lines)
+}
+
+/// Whether it was the daemon that said no, rather than that it went away.
+fn still_answers(client: &mut Client) -> bool {
+    client.call::<Value>(&Request::DaemonStatus(Nothing {})).is_ok()
 }
 
 fn line(event: &Event) -> Option<LogLine> {

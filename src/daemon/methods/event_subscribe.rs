@@ -67,6 +67,6 @@ fn history(world: &World, filter: &Filter, tail: usize) -> Vec<Value> {
 fn follow(world: &mut World, only: Option<&UnitId>) {
     let ids = only.map_or_else(|| world.state.live_ids(), |id| vec![id.clone()]);
     for id in ids {
-        world.follow_output(&id, false);
+        world.follow_output(&id);
     }
 }
