@@ -113,10 +113,13 @@ impl Folder {
     }
 }
 
-/// A new folder, and a `.gitignore` above it when `ig init` was never run there.
+/// A new folder. The folder of all runs keeps itself out of git, also where `ig init` never was.
 fn make(dir: &Path) -> io::Result<()> {
     let runs = dir.parent().unwrap_or(dir);
-    private::dir(runs)?;
+    if !runs.is_dir() {
+        private::dir(runs)?;
+        private::replace(&runs.join(".gitignore"), b"*\n")?;
+    }
     fs::DirBuilder::new().create(dir)?;
     fs::set_permissions(dir, std::os::unix::fs::PermissionsExt::from_mode(0o700))
 }

@@ -57,14 +57,11 @@ pub fn run(plan: &Plan, on_start: impl FnOnce(&Unit)) -> Result<(Unit, End)> {
     unit.process = Identity::of(child.process.id());
     files.name_logs(&mut unit, &child);
     files.save(&unit);
-    let mut daemon_start = if plan.register { autostart::nudge() } else { None };
+    let daemon_start = if plan.register { autostart::nudge() } else { None };
     on_start(&unit);
     let mut capture = files.capture();
-    let end = relay::relay(&mut child, &mut signals, &mut capture, plan, &unit.id);
+    let end = relay::relay(&mut child, &mut signals, &mut capture, plan, &unit.id, daemon_start);
     settle::finish(&mut unit, files.folder(), end, clock.elapsed());
-    if let Some(daemon_start) = daemon_start.as_mut() {
-        let _ = daemon_start.try_wait();
-    }
     Ok((unit, end))
 }
 

@@ -37,6 +37,7 @@ pub(super) fn one(world: &World, args: &Args) -> Outcome {
     }
     draft.save(args.action.force)?;
     if args.action.run {
+        draft.check_kept_lines()?;
         return run(&draft.path, &args.rest);
     }
     println!("{}", paths::display(&draft.path));
@@ -104,6 +105,13 @@ impl Draft {
         let verb = if self.existing == Existing::Absent { "made" } else { "made again" };
         eprintln!("{verb}: {shown}");
         Ok(())
+    }
+
+    /// Lines that a person keeps in the script are code that ig did not write: with a clone they
+    /// come from elsewhere, and `--run` is not to be the way they get to run.
+    fn check_kept_lines(&self) -> Result<()> {
+        let keeps = keep::find(&self.text).is_some_and(|kept| !kept.is_empty());
+        if keeps { trust::check(std::slice::from_ref(&self.path)) } else { Ok(()) }
     }
 
     fn refuse_to_lose(&self, shown: &str) -> Result<()> {
