@@ -4,6 +4,7 @@
 //! `run.json`; whoever logs appends to `events.log`; everybody else reads.
 
 pub mod events;
+pub mod index;
 pub mod lookup;
 pub mod output;
 pub mod register;

@@ -12,13 +12,14 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, read};
 use rustix::process::Signal;
 
-use super::capture::{Capture, Stream};
+use super::capture::Capture;
 use super::plan::Plan;
 use super::settle::End;
 use super::signals::{News, Signals};
 use super::spawn::{Child, Source};
 use super::terminal::{self, Raw};
 use crate::id::UnitId;
+use crate::record::index::Stream;
 use crate::stop;
 
 /// How much is read at once, bytes.
@@ -57,7 +58,6 @@ pub(super) fn relay(
     unit: &UnitId,
     helper: Option<std::process::Child>,
 ) -> End {
-    capture.open(&child.streams());
     let raw = child.pty.is_some().then(Raw::enter);
     let keyboard = raw.as_ref().is_some_and(Raw::has_keyboard);
     let buffer = vec![0; CHUNK];
