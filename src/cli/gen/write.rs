@@ -1,5 +1,6 @@
 //! One script: made, compared with what is there, and shown, refused or written.
 
+use std::io::IsTerminal;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -40,7 +41,10 @@ pub(super) fn one(world: &World, args: &Args) -> Outcome {
         draft.check_kept_lines()?;
         return run(&draft.path, &args.rest);
     }
-    println!("{}", paths::display(&draft.path));
+    // For programs; a person has just read it on stderr.
+    if !std::io::stdout().is_terminal() {
+        println!("{}", paths::display(&draft.path));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
