@@ -104,15 +104,21 @@ idlergear_unregister() {
 #
 #   idlergear_log "processing batch 5/10"
 idlergear_log() {
-  # The short way: registered, one short plain text. 999 characters are at most 3996 bytes.
-  case ${__idlergear_fast-}${#}${1+${1:999:1}}/${1-} in
-  *\\* | *$'\n'* | 11/--*) __idlergear_log "$@" ;;
-  11/*)
-    \printf '%s\n' "$1" >&2 || :
-    # shellcheck disable=SC2059 # a time and our own fields: nothing in them is a format
-    \printf "$EPOCHREALTIME$__idlergear_head" "$1" >>"$__idlergear_events" || __idlergear_lost
+  # The short way: registered, one plain text. 999 characters are at most 3996 bytes. What starts
+  # with a dash or holds a backslash is not for echo; printf would cost more.
+  case ${1-} in
+  '' | -* | *\\* | *$'\n'*) __idlergear_log "$@" ;;
+  *)
+    case ${__idlergear_fast-}$#/${#1} in
+    11/? | 11/?? | 11/???)
+      {
+        \echo "$1" >&2
+        \echo "$EPOCHREALTIME$__idlergear_head$1" >>"$__idlergear_events"
+      } || __idlergear_lost
+      ;;
+    *) __idlergear_log "$@" ;;
+    esac
     ;;
-  *) __idlergear_log "$@" ;;
   esac
 }
 
@@ -315,11 +321,11 @@ __idlergear_refresh() {
     __idlergear_epoch=$(\date +%s) || __idlergear_epoch=''
     [[ -z $__idlergear_epoch ]] || __idlergear_epoch=$((__idlergear_epoch - ${SECONDS:-0}))
   fi
-  __idlergear_head=$'\t'$$$'\t.\tinfo\t%s\n'
+  __idlergear_head=$'\t'$$$'\t.\tinfo\t'
   __idlergear_fast=''
   if [[ -n $__idlergear_events && -z $__idlergear_handler && -n ${EPOCHREALTIME-} ]]; then
-    # The short way calls printf without `builtin`, a tenth of its time: not over a script's own one.
-    \builtin typeset -f printf >/dev/null || __idlergear_fast=1
+    # The short way calls echo without `builtin`, a tenth of its time: not over a script's own one.
+    \builtin typeset -f echo >/dev/null || __idlergear_fast=1
   fi
 }
 
