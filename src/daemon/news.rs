@@ -11,7 +11,7 @@ use super::world::World;
 use crate::id::UnitId;
 use crate::record::events::Event;
 use crate::wire::reply::LogLine;
-use crate::wire::unit::Unit;
+use crate::wire::unit::{Logs, Unit};
 
 /// Levels that are lines of a log; the others are what a unit says of itself.
 const LOG_LEVELS: [&str; 4] = ["debug", "info", "warn", "error"];
@@ -106,6 +106,12 @@ impl World {
 
     /// Follows or leaves the output of `id`, as its subscribers want.
     pub(super) fn follow_output(&mut self, id: &UnitId) {
+        let Some(logs) = self.state.get(id).map(|entry| entry.unit.logs.clone()) else { return };
+        self.follow_logs(id, &logs);
+    }
+
+    /// The same, for `logs` that the record names.
+    pub(super) fn follow_logs(&mut self, id: &UnitId, logs: &Logs) {
         let Some(entry) = self.state.get(id) else { return };
         let wanted = self.subscribers.wants_output(&entry.unit);
         let Some(tail) = self.tails.get_mut(id) else { return };
@@ -113,7 +119,7 @@ impl World {
             self.watch.want_output(watched, wanted);
         }
         if wanted {
-            tail.follow_output(&entry.unit.logs);
+            tail.follow_output(logs);
         } else {
             tail.leave_output();
         }
