@@ -1,6 +1,5 @@
 //! Linux: /proc and pidfd.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -62,10 +61,18 @@ pub(super) fn signal(identity: &Identity, signal: Signal) -> bool {
 }
 
 pub(super) fn listening_ports(pids: &[u32]) -> Vec<u16> {
-    let sockets: BTreeSet<u64> = pids.iter().flat_map(|pid| sockets_of(*pid)).collect();
-    let ports: BTreeSet<u16> =
-        listeners().into_iter().filter(|l| sockets.contains(&l.inode)).map(|l| l.port).collect();
-    ports.into_iter().collect()
+    let mut sockets = Vec::new();
+    for pid in pids {
+        sockets.extend(sockets_of(*pid));
+    }
+    let mut ports: Vec<u16> = Vec::new();
+    for listener in listeners().iter().filter(|l| sockets.contains(&l.inode)) {
+        let at = ports.partition_point(|port| *port < listener.port);
+        if ports.get(at) != Some(&listener.port) {
+            ports.insert(at, listener.port);
+        }
+    }
+    ports
 }
 
 pub(super) fn port_owner(port: u16) -> Option<PortOwner> {
@@ -84,11 +91,12 @@ struct Listener {
 
 /// Listening TCP sockets of this network namespace (`/proc/net/tcp`, state 0A).
 fn listeners() -> Vec<Listener> {
-    ["/proc/net/tcp", "/proc/net/tcp6"]
-        .iter()
-        .filter_map(|path| fs::read_to_string(path).ok())
-        .flat_map(|table| table.lines().skip(1).filter_map(parse_listener).collect::<Vec<_>>())
-        .collect()
+    let mut found = Vec::new();
+    for path in ["/proc/net/tcp", "/proc/net/tcp6"] {
+        let table = fs::read_to_string(path).unwrap_or_default();
+        found.extend(table.lines().skip(1).filter_map(parse_listener));
+    }
+    found
 }
 
 fn parse_listener(line: &str) -> Option<Listener> {

@@ -16,6 +16,7 @@ use super::capture::Stream;
 use super::plan::Plan;
 use super::terminal;
 use crate::error::{Error, Result, exit};
+use crate::neutral;
 use crate::wire::unit::Unit;
 
 /// A running command and where its output comes from.
@@ -155,7 +156,7 @@ fn refused(program: &str, cause: &io::Error) -> Error {
         }
         _ => (exit::RUN_FAILED, cause.to_string()),
     };
-    let error = Error::new(format!("cannot run `{}`: {words}", program.escape_debug())).code(code);
+    let error = Error::new(format!("cannot run `{}`: {words}", neutral::line(program))).code(code);
     if exists && code == exit::NOT_EXECUTABLE {
         return error.next(format!("chmod +x {program}, or bash {program}"));
     }
