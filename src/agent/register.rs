@@ -34,7 +34,7 @@ pub(super) fn run(words: Words) -> Outcome {
     let shell = args.shell;
     let registration = registration(args)?;
     let (unit, folder) = match around(registration.pid) {
-        Some((unit, folder)) => join(unit, folder, &registration)?,
+        Some((unit, folder)) => join(unit, folder, registration)?,
         None => found(registration)?,
     };
     announce(&unit, &folder, shell);
@@ -102,11 +102,11 @@ fn around(pid: u32) -> Option<(Unit, Folder)> {
     (unit.ended_at.is_none() && (runs_here || itself)).then_some((unit, folder))
 }
 
-fn join(unit: Unit, folder: Folder, with: &Registration) -> Result<(Unit, Folder)> {
+fn join(unit: Unit, folder: Folder, with: Registration) -> Result<(Unit, Folder)> {
     let said = object(vec![
-        ("name", with.name.as_str().into()),
-        ("type", with.agent_type.as_str().into()),
-        ("metadata", with.metadata.clone().into()),
+        ("name", with.name.into()),
+        ("type", with.agent_type.into()),
+        ("metadata", with.metadata.into()),
     ]);
     let path = folder.events();
     events::append(&path, "register", &said.to_string())

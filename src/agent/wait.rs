@@ -186,7 +186,8 @@ fn last_lines(logs: &Logs) -> Vec<String> {
 
 fn tail(path: &Path) -> String {
     use std::io::{Read, Seek, SeekFrom};
-    let Ok(mut file) = std::fs::File::open(path) else { return String::new() };
+    let Ok(file) = std::fs::File::open(path) else { return String::new() };
+    let mut file = &file;
     let length = file.metadata().map_or(0, |meta| meta.len());
     let mut bytes = Vec::new();
     let _ = file.seek(SeekFrom::Start(length.saturating_sub(2048)));

@@ -9,11 +9,16 @@ use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use super::{Identity, PortOwner, Process};
 
 pub(super) fn boot_id() -> String {
-    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+    text("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+}
+
+/// A file's text. Names of processes need not be UTF-8, and must not hide them.
+fn text(path: &str) -> Option<String> {
+    fs::read(path).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
 pub(super) fn process(pid: u32) -> Option<Process> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let stat = text(&format!("/proc/{pid}/stat"))?;
     parse_stat(pid, &stat)
 }
 
@@ -93,7 +98,7 @@ struct Listener {
 fn listeners() -> Vec<Listener> {
     let mut found = Vec::new();
     for path in ["/proc/net/tcp", "/proc/net/tcp6"] {
-        let table = fs::read_to_string(path).unwrap_or_default();
+        let table = text(path).unwrap_or_default();
         found.extend(table.lines().skip(1).filter_map(parse_listener));
     }
     found

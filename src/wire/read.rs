@@ -61,6 +61,7 @@ impl Fields {
     }
 
     /// The fields of an object that may be absent.
+    #[must_use]
     pub fn fields(&mut self, name: &str) -> Self {
         Self::of(self.value(name))
     }
