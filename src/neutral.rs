@@ -83,13 +83,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn output_loses_its_colours_and_nothing_else() {
+    fn output_shows_what_a_terminal_would_end_with() {
         let cases = [
             ("\u{1b}[1;31mred\u{1b}[0m\tx\r", "red\tx"),
             ("\u{1b}]0;title\u{7}a", "a"),
             ("\u{1b}]8;;http://b\u{1b}\\b", "b"),
             ("\u{1b}c", "\\u{1b}c"),
-            ("50%\r100%", "50%\\u{d}100%"),
+            ("50%\r100%\r", "100%"),
             ("\u{1b}[", ""),
         ];
         for (raw, shown) in cases {

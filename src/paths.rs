@@ -167,6 +167,9 @@ pub fn runs_dir(project: Option<&Path>) -> PathBuf {
 /// `path` as people want to read it: relative to the current folder when it lies below.
 pub fn display(path: &Path) -> String {
     let here = env::current_dir().ok();
-    let short = here.as_deref().and_then(|here| path.strip_prefix(here).ok());
-    short.unwrap_or(path).display().to_string()
+    match here.as_deref().and_then(|here| path.strip_prefix(here).ok()) {
+        Some(short) if short.as_os_str().is_empty() => ".".to_owned(),
+        Some(short) => short.display().to_string(),
+        None => path.display().to_string(),
+    }
 }

@@ -287,6 +287,9 @@ fn what_makes_no_sense_is_refused_before_anything_is_written() {
         (&["gen", "pytest", "-e", "UID=0"], "`UID` belongs to bash"),
         (&["gen", "pytest", "-e", "RANDOM=0"], "`RANDOM` belongs to bash"),
         (&["gen", "pytest", "-e", "BASH_ENV=x"], "`BASH_ENV` belongs to bash"),
+        (&["gen", "pytest", "-e", "IDLERGEAR_RUN_ID=x"], "belongs to ig"),
+        (&["gen", "pytest", "-r=-e ."], "cannot start with `-`"),
+        (&["gen", "pytest", "-r", ""], "a requirement is empty"),
         (&["gen", "long"], "has 131070 bytes, 131069 at most"),
         (&["gen", "pytest", "-e", "A=x\n# ig:end"], "marks ig's own lines"),
         (&["gen", "pytest", "--port", "0"], "0"),
@@ -346,7 +349,7 @@ fn run_hands_over_to_the_script_with_its_arguments() {
         "-c",
     ];
     let output = world.ig(&words);
-    assert_eq!(stdout(&output), "scripts/x.sh\na b|-c|");
+    assert_eq!(stdout(&output), "a b|-c|");
     let words = ["gen", "script", "y", "--no-register", "--command", "exit 7", "--run"];
     assert_eq!(world.ig(&words).status.code(), Some(7));
 }

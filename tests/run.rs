@@ -236,3 +236,23 @@ fn records_are_private_whatever_the_umask() {
         assert_eq!(mode(log.parent().unwrap()), 0o700);
     }
 }
+
+#[test]
+fn what_flows_through_stream_is_kept() {
+    let world = quiet();
+    world.bash("export IDLERGEAR_NO_DAEMON=1; printf 'a\\nb\\n\\377' | ig-agent stream --name flow | cmp - <(printf 'a\\nb\\n\\377')");
+    assert_eq!(world.ok(&["logs", "flow", "--tail", "2"]), "b\n\u{fffd}\n");
+    let unit = unit(&world);
+    assert_eq!((unit["status"].as_str(), unit["exit_code"].as_i64()), (Some("completed"), Some(0)));
+    let script = "export IDLERGEAR_NO_DAEMON=1; id=$(ig-agent register by-hand --pid $$)
+        echo from-a-pipe | ig-agent stream $id; ig-agent unregister $id";
+    assert_eq!(stdout(&world.bash(script)), "from-a-pipe\n");
+    assert_eq!(world.ok(&["logs", "by-hand"]), "from-a-pipe\n");
+}
+
+#[test]
+fn runs_keep_themselves_out_of_git() {
+    let world = quiet();
+    assert!(ig(&world, &["run", "true"]).status().unwrap().success());
+    assert_eq!(world.read(".idlergear/runs/.gitignore"), "*\n");
+}

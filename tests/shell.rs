@@ -56,8 +56,8 @@ impl World {
 
     fn events_file(&self) -> PathBuf {
         let runs = self.sandbox.project().join(".idlergear/runs");
-        let unit = std::fs::read_dir(runs).unwrap().next().unwrap().unwrap();
-        unit.path().join("events.log")
+        let mut entries = std::fs::read_dir(runs).unwrap().map(|entry| entry.unwrap().path());
+        entries.find(|path| path.is_dir()).unwrap().join("events.log")
     }
 
     fn record(&self) -> idlergear::wire::unit::Unit {

@@ -15,8 +15,9 @@ use super::words::{Word, Words, unknown};
 use crate::error::{Error, Result};
 use crate::os::Identity;
 use crate::paths;
+use crate::record::index::Stream;
 use crate::record::{Folder, register};
-use crate::run::capture::{Capture, Stream};
+use crate::run::capture::Capture;
 use crate::time;
 use crate::wire::unit::{Kind, Status, Unit};
 

@@ -9,9 +9,9 @@ use serde_json::json;
 
 use super::Outcome;
 use crate::neutral;
+use crate::record::index::Stream;
 use crate::record::output::{Line, Reader};
 use crate::record::{Folder, events, scope};
-use crate::run::capture::Stream;
 use crate::time;
 use crate::wire::unit::Unit;
 
@@ -51,7 +51,7 @@ impl Args {
     pub(crate) fn run(self) -> Outcome {
         let (unit, folder) = scope::find(&self.id)?;
         let captured = [&unit.logs.output, &unit.logs.stdout, &unit.logs.stderr];
-        let has_output = captured.into_iter().flatten().any(|path| path.exists());
+        let has_output = captured.into_iter().any(Option::is_some);
         let outcome = if self.events || !has_output {
             self.show_events(&folder)
         } else {

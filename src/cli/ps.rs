@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use super::{Outcome, table};
-use crate::neutral::{cell, line};
+use crate::neutral::line;
 use crate::os;
 use crate::record::scope;
 use crate::time;
@@ -89,7 +89,10 @@ fn show(mut units: Vec<Unit>, as_json: bool, when_empty: &str) {
         eprintln!("{when_empty}");
     } else {
         let rows: Vec<Vec<String>> = units.iter().map(row).collect();
-        table::print(&["ID", "NAME", "STATUS", "PID", "PORTS", "SINCE", "COMMAND"], &rows);
+        let titles = ["ID", "NAME", "STATUS", "PID", "PORTS", "STARTED", "COMMAND"];
+        for line in table::lines(&titles, &rows) {
+            println!("{line}");
+        }
     }
 }
 
@@ -109,12 +112,12 @@ fn row(unit: &Unit) -> Vec<String> {
     let ports: Vec<String> = unit.ports.iter().map(ToString::to_string).collect();
     vec![
         unit.id.to_string(),
-        cell(&unit.name, 30),
+        unit.name.clone(),
         state(unit),
         unit.pid.map(|pid| pid.to_string()).unwrap_or_default(),
         ports.join(","),
         age(unit),
-        cell(&unit.command, 60),
+        unit.command.clone(),
     ]
 }
 

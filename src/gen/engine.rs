@@ -5,13 +5,14 @@
 //! filters that cannot undo quoting exist. Text is code only where the template says `|raw`.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Value, ValueKind};
 use minijinja::{
     AutoEscape, Environment, Error as Fault, ErrorKind, Output, State, UndefinedBehavior, filters,
-    tests,
+    tests as checks,
 };
 
 use super::quote;
@@ -91,7 +92,10 @@ fn environment() -> Result<Environment<'static>> {
     let mut env = Environment::empty();
     env.set_syntax(syntax()?);
     env.set_auto_escape_callback(|_| AutoEscape::Custom("shell".into()));
-    env.set_formatter(write_quoted);
+    let room = AtomicUsize::new(super::limits::SCRIPT);
+    env.set_formatter(move |out: &mut Output, _: &mut State, value: &Value| {
+        write_quoted(out, value, &room)
+    });
     env.set_undefined_behavior(UndefinedBehavior::Strict);
     env.set_fuel(Some(FUEL));
     add_filters(&mut env);
@@ -134,10 +138,10 @@ fn add_filters(env: &mut Environment) {
 }
 
 fn add_tests(env: &mut Environment) {
-    env.add_test("defined", tests::is_defined);
-    env.add_test("undefined", tests::is_undefined);
-    env.add_test("none", tests::is_none);
-    env.add_test("in", tests::is_in);
+    env.add_test("defined", checks::is_defined);
+    env.add_test("undefined", checks::is_undefined);
+    env.add_test("none", checks::is_none);
+    env.add_test("in", checks::is_in);
     env.add_test("startingwith", |text: String, start: String| text.starts_with(&start));
     env.add_test("endingwith", |text: String, end: String| text.ends_with(&end));
 }
@@ -150,9 +154,14 @@ fn fault(error: &Error) -> Fault {
     Fault::new(ErrorKind::InvalidOperation, error.what().to_owned())
 }
 
-/// What happens at every `{{ }}`.
-fn write_quoted(out: &mut Output, _: &mut State, value: &Value) -> Result<(), Fault> {
-    Ok(out.write_str(&quoted(value)?)?)
+/// What happens at every `{{ }}`: fuel bounds the steps, `room` what they write.
+fn write_quoted(out: &mut Output, value: &Value, room: &AtomicUsize) -> Result<(), Fault> {
+    let text = quoted(value)?;
+    let fits = |left: usize| left.checked_sub(text.len());
+    if room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_err() {
+        return Err(Fault::new(ErrorKind::OutOfFuel, "it writes more than any script may hold"));
+    }
+    Ok(out.write_str(&text)?)
 }
 
 fn quoted(value: &Value) -> Result<String, Fault> {
@@ -220,7 +229,7 @@ pub fn stem(file: &str) -> &str {
 }
 
 #[cfg(test)]
-mod tests_ {
+mod tests {
     use super::*;
 
     fn source(text: &str) -> Source {
@@ -298,6 +307,8 @@ mod tests_ {
         let nested =
             "{% for a in 'x' * 99999 %}{% for b in 'x' * 99999 %}x{% endfor %}{% endfor %}";
         assert!(run(nested).is_err());
+        let long = "{% set a = 'x' * 99999 %}{% for i in a %}{{ a }}{% endfor %}";
+        assert!(run(long).unwrap_err().to_string().contains("more than any script"));
         let error = run("a\n{{ lisst }}").unwrap_err().to_string();
         assert!(
             error.contains("t.txt:2") && error.contains("`list` instead of `lisst`"),

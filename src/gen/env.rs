@@ -6,7 +6,6 @@ use crate::error::{Error, Result};
 const BASHS_OWN: &[&str] = &[
     "_",
     "BASHOPTS",
-    "COLUMNS",
     "COMP_WORDBREAKS",
     "DIRSTACK",
     "EPOCHREALTIME",
@@ -18,7 +17,6 @@ const BASHS_OWN: &[&str] = &[
     "HOSTTYPE",
     "IFS",
     "LINENO",
-    "LINES",
     "MACHTYPE",
     "OLDPWD",
     "OPTARG",
@@ -38,6 +36,9 @@ const BASHS_OWN: &[&str] = &[
     "UID",
 ];
 
+/// What the runner tells a script about itself.
+const IGS_OWN: &[&str] = &["IDLERGEAR_AGENT_ID", "IDLERGEAR_RUNNER_PID", "IDLERGEAR_RUN_ID"];
+
 /// A letter or underscore, then letters, digits, underscores.
 pub fn is_name(text: &str) -> bool {
     let mut letters = text.chars();
@@ -52,7 +53,7 @@ pub fn check(name: &str) -> Result<()> {
             .next("letters, digits and `_`, not starting with a digit: `-e NAME=VALUE`"));
     }
     let bashs = BASHS_OWN.contains(&name) || name == "BASH" || name.starts_with("BASH_");
-    if bashs || name.starts_with("IDLERGEAR_") {
+    if bashs || IGS_OWN.contains(&name) {
         let owner = if bashs { "bash" } else { "ig" };
         return Err(Error::usage(format!("`{name}` belongs to {owner}; a script cannot set it"))
             .next("use another name"));
@@ -76,10 +77,22 @@ mod tests {
 
     #[test]
     fn bash_keeps_its_own() {
-        for name in ["UID", "RANDOM", "BASH_ENV", "_", "PPID", "1A", "a-b", "", "é", "A B"] {
+        for name in [
+            "UID",
+            "RANDOM",
+            "IDLERGEAR_RUN_ID",
+            "BASH_ENV",
+            "_",
+            "PPID",
+            "1A",
+            "a-b",
+            "",
+            "é",
+            "A B",
+        ] {
             assert!(check(name).is_err(), "{name}");
         }
-        for name in ["DJANGO_SETTINGS_MODULE", "PATH", "_x", "BASHFUL", "PORT"] {
+        for name in ["DJANGO_SETTINGS_MODULE", "PATH", "_x", "BASHFUL", "PORT", "COLUMNS"] {
             assert!(check(name).is_ok(), "{name}");
         }
     }

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 /// What Linux takes as one argument or one variable, its name, `=` and a final NUL counted in.
 const VALUE: usize = 131_072;
 /// The longest script.
-const SCRIPT: usize = 1 << 20;
+pub const SCRIPT: usize = 1 << 20;
 /// The longest name, so that it fits every file system with its ending.
 const NAME: usize = 100;
 

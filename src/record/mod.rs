@@ -4,6 +4,7 @@
 //! `run.json`; whoever logs appends to `events.log`; everybody else reads.
 
 pub mod events;
+pub mod index;
 pub mod lookup;
 pub mod output;
 pub mod register;
@@ -119,10 +120,13 @@ pub fn json(unit: &Unit) -> io::Result<String> {
     Ok(text + "\n")
 }
 
-/// A new folder, and a `.gitignore` above it when `ig init` was never run there.
+/// A new folder. The folder of all runs keeps itself out of git, also where `ig init` never was.
 fn make(dir: &Path) -> io::Result<()> {
     let runs = dir.parent().unwrap_or(dir);
-    private::dir(runs)?;
+    if !runs.is_dir() {
+        private::dir(runs)?;
+        private::replace(&runs.join(".gitignore"), b"*\n")?;
+    }
     private::new_dir(dir)
 }
 

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use crate::run::capture::{Entry, INDEX, Stream};
+use super::index::{Entry, INDEX, Stream};
 
 /// How much of a file without an index is one chunk, bytes.
 const CHUNK: u32 = 64 * 1024;

@@ -28,6 +28,7 @@ use rustix::process::Signal;
 use crate::autostart;
 use crate::error::{Error, Result};
 use crate::os::Identity;
+use crate::record::index::Stream;
 use crate::record::{Folder, register};
 use crate::wire::unit::{Kind, Logs, Status, Unit};
 
@@ -56,15 +57,13 @@ pub fn run(plan: &Plan, on_start: impl FnOnce(&Unit)) -> Result<(Unit, End)> {
     unit.pid = Some(child.process.id());
     unit.process = Identity::of(child.process.id());
     files.name_logs(&mut unit, &child);
-    files.save(&unit);
-    let mut daemon_start = if plan.register { autostart::nudge() } else { None };
-    on_start(&unit);
     let mut capture = files.capture();
-    let end = relay::relay(&mut child, &mut signals, &mut capture, plan, &unit.id);
+    capture.open(&child.streams());
+    files.save(&unit);
+    let daemon_start = if plan.register { autostart::nudge() } else { None };
+    on_start(&unit);
+    let end = relay::relay(&mut child, &mut signals, &mut capture, plan, &unit.id, daemon_start);
     settle::finish(&mut unit, files.folder(), end, clock.elapsed());
-    if let Some(daemon_start) = daemon_start.as_mut() {
-        let _ = daemon_start.try_wait();
-    }
     Ok((unit, end))
 }
 
@@ -142,13 +141,12 @@ impl Files {
 
     fn name_logs(&self, unit: &mut Unit, child: &spawn::Child) {
         let Some(folder) = &self.folder else { return };
-        let path = |stream: capture::Stream| {
-            child.streams().contains(&stream).then(|| folder.file(stream.file()))
-        };
+        let path =
+            |stream: Stream| child.streams().contains(&stream).then(|| folder.file(stream.file()));
         unit.logs = Logs {
-            output: path(capture::Stream::Output),
-            stdout: path(capture::Stream::Stdout),
-            stderr: path(capture::Stream::Stderr),
+            output: path(Stream::Output),
+            stdout: path(Stream::Stdout),
+            stderr: path(Stream::Stderr),
             events: Some(folder.events()),
         };
     }

@@ -12,13 +12,14 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, read};
 use rustix::process::Signal;
 
-use super::capture::{Capture, Stream};
+use super::capture::Capture;
 use super::plan::Plan;
 use super::settle::End;
 use super::signals::{News, Signals};
 use super::spawn::{Child, Source};
 use super::terminal::{self, Raw};
 use crate::id::UnitId;
+use crate::record::index::Stream;
 use crate::stop;
 
 /// How much is read at once, bytes.
@@ -43,6 +44,8 @@ struct Relay<'a> {
     passing: bool,
     /// Ctrl-C or Ctrl-\ was typed.
     key: bool,
+    /// Whoever starts the daemon: a child of ours too, to be reaped when it is done.
+    helper: Option<std::process::Child>,
     end: Option<End>,
 }
 
@@ -53,8 +56,8 @@ pub(super) fn relay(
     capture: &mut Capture,
     plan: &Plan,
     unit: &UnitId,
+    helper: Option<std::process::Child>,
 ) -> End {
-    capture.open(&child.streams());
     let raw = child.pty.is_some().then(Raw::enter);
     let keyboard = raw.as_ref().is_some_and(Raw::has_keyboard);
     let buffer = vec![0; CHUNK];
@@ -67,6 +70,7 @@ pub(super) fn relay(
         keyboard,
         passing,
         key: false,
+        helper,
         end: None,
     };
     let end = relay.until_the_end(signals);
@@ -225,6 +229,9 @@ impl Relay<'_> {
     }
 
     fn reap(&mut self) {
+        if self.helper.as_mut().is_some_and(|helper| !matches!(helper.try_wait(), Ok(None))) {
+            self.helper = None;
+        }
         if let Ok(Some(status)) = self.child.process.try_wait() {
             self.end =
                 Some(End { exit_code: status.code(), signal: status.signal(), by_key: self.key });

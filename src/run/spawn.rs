@@ -12,11 +12,11 @@ use std::process::{Command, Stdio};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, tcsetattr, tcsetwinsize};
 
-use super::capture::Stream;
 use super::plan::Plan;
 use super::terminal;
 use crate::error::{Error, Result, exit};
 use crate::neutral;
+use crate::record::index::Stream;
 use crate::wire::unit::Unit;
 
 /// A running command and where its output comes from.

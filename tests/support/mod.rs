@@ -170,7 +170,7 @@ fn wait_for(patience: Duration, what: &str, mut condition: impl FnMut() -> bool)
 
 /// The same for what installs packages first.
 pub fn wait_patiently(what: &str, condition: impl FnMut() -> bool) {
-    wait_for(Duration::from_secs(600), what, condition);
+    wait_for(Duration::from_mins(10), what, condition);
 }
 
 /// Lets pip and uv install as this machine is set up to, from one cache for all tests.

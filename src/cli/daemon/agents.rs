@@ -5,8 +5,7 @@ use std::time::SystemTime;
 
 use serde_json::json;
 
-use super::table;
-use crate::cli::Outcome;
+use crate::cli::{Outcome, table};
 use crate::error::Result;
 use crate::wire::client::Client;
 use crate::wire::unit::{Status, Unit};

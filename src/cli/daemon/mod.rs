@@ -16,7 +16,6 @@ mod serve;
 mod start;
 mod status;
 mod stop;
-mod table;
 mod unregister;
 mod whom;
 

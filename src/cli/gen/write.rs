@@ -1,5 +1,6 @@
 //! One script: made, compared with what is there, and shown, refused or written.
 
+use std::io::IsTerminal;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -36,9 +37,13 @@ pub(super) fn one(world: &World, args: &Args) -> Outcome {
         return Ok(verdict(args.action.diff || draft.is_fresh()));
     }
     draft.save(args.action.force)?;
-    println!("{}", paths::display(&draft.path));
     if args.action.run {
+        draft.check_kept_lines()?;
         return run(&draft.path, &args.rest);
+    }
+    // For programs; a person has just read it on stderr.
+    if !std::io::stdout().is_terminal() {
+        println!("{}", paths::display(&draft.path));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -104,6 +109,13 @@ impl Draft {
         let verb = if self.existing == Existing::Absent { "made" } else { "made again" };
         eprintln!("{verb}: {shown}");
         Ok(())
+    }
+
+    /// Lines that a person keeps in the script are code that ig did not write: with a clone they
+    /// come from elsewhere, and `--run` is not to be the way they get to run.
+    fn check_kept_lines(&self) -> Result<()> {
+        let keeps = keep::find(&self.text).is_some_and(|kept| !kept.is_empty());
+        if keeps { trust::check(std::slice::from_ref(&self.path)) } else { Ok(()) }
     }
 
     fn refuse_to_lose(&self, shown: &str) -> Result<()> {

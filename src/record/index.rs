@@ -1,0 +1,85 @@
+//! The index of a unit's output: one entry per chunk as it arrived, saying when, where in which
+//! file, and how many lines had ended before it.
+//!
+//! That gives line numbers, times and the merged order without a mark in the files themselves, and it
+//! can be lost without losing a byte.
+
+/// Where bytes come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// A terminal: both streams, as a person sees them.
+    Output,
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+impl Stream {
+    /// Every stream, in the order of their numbers in the index.
+    pub const ALL: [Self; 3] = [Self::Output, Self::Stdout, Self::Stderr];
+
+    /// Its file in the unit's folder.
+    pub const fn file(self) -> &'static str {
+        match self {
+            Self::Output => "output.log",
+            Self::Stdout => "stdout.log",
+            Self::Stderr => "stderr.log",
+        }
+    }
+
+    /// The word for people and on the wire.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Output => "output",
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+        }
+    }
+}
+
+/// One chunk of output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// When it arrived, microseconds since 1970.
+    pub at: u64,
+    /// Where it starts in its stream's file, bytes.
+    pub offset: u64,
+    /// Lines that ended before it, in all streams together.
+    pub line: u64,
+    /// How long it is, bytes.
+    pub len: u32,
+    /// Which stream.
+    pub stream: Stream,
+}
+
+impl Entry {
+    /// Bytes of an entry in the index: three 64-bit and two 32-bit numbers, little endian.
+    pub const SIZE: usize = 32;
+
+    /// As it is written into the index.
+    pub fn encode(&self) -> [u8; Self::SIZE] {
+        let mut bytes = [0; Self::SIZE];
+        bytes[..8].copy_from_slice(&self.at.to_le_bytes());
+        bytes[8..16].copy_from_slice(&self.offset.to_le_bytes());
+        bytes[16..24].copy_from_slice(&self.line.to_le_bytes());
+        bytes[24..28].copy_from_slice(&self.len.to_le_bytes());
+        bytes[28] = self.stream as u8;
+        bytes
+    }
+
+    /// The entry in `bytes`; none when they are no entry.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let number = |at: usize| Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
+        Some(Self {
+            at: number(0)?,
+            offset: number(8)?,
+            line: number(16)?,
+            len: u32::from_le_bytes(bytes.get(24..28)?.try_into().ok()?),
+            stream: *Stream::ALL.get(usize::from(*bytes.get(28)?))?,
+        })
+    }
+}
+
+/// The name of the index in a unit's folder.
+pub const INDEX: &str = "index";
