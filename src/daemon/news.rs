@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::history::log_line;
-use super::subscribers::Topic;
+use super::subscribers::{Filter, Topic};
 use super::watch::Changed;
 use super::world::World;
 use crate::id::UnitId;
@@ -108,6 +108,18 @@ impl World {
     pub(super) fn follow_output(&mut self, id: &UnitId) {
         let Some(logs) = self.state.get(id).map(|entry| entry.unit.logs.clone()) else { return };
         self.follow_logs(id, &logs);
+    }
+
+    /// Begins to follow the output of `id` for somebody who is about to subscribe.
+    pub(super) fn follow_for(&mut self, filter: &Filter, id: &UnitId) {
+        let Some(unit) = self.state.get(id).map(|entry| &entry.unit) else { return };
+        let Some(tail) = self.tails.get_mut(id).filter(|_| filter.wants_output(unit)) else {
+            return;
+        };
+        if let Some(watched) = &tail.watched {
+            self.watch.want_output(watched, true);
+        }
+        tail.follow_output(&unit.logs);
     }
 
     /// The same, for `logs` that the record names.
