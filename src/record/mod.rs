@@ -3,6 +3,7 @@
 //! Files are the truth: everything here works without a daemon. The runner writes output and
 //! `run.json`; whoever logs appends to `events.log`; everybody else reads.
 
+mod chunks;
 pub mod events;
 pub mod index;
 pub mod lookup;
