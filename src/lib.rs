@@ -30,6 +30,8 @@ pub mod r#gen;
 #[cfg(feature = "full")]
 pub mod init;
 #[cfg(feature = "full")]
+pub mod logs;
+#[cfg(feature = "full")]
 pub mod suggest;
 #[cfg(feature = "full")]
 pub mod trust;
