@@ -76,6 +76,14 @@ impl Reader {
         reader.tail(count)
     }
 
+    /// How many lines ended in all of it.
+    pub fn line_count(folder: &Path) -> u64 {
+        let mut reader = Self::open(folder, None);
+        reader.close();
+        let end = reader.chunks.len();
+        reader.chunks.lines_before(end)
+    }
+
     /// Nobody writes any more, or nobody will read on: what stands there now is all.
     pub fn close(&mut self) {
         self.chunks.close();

@@ -19,6 +19,7 @@ mod relay;
 mod settle;
 mod signals;
 mod spawn;
+pub mod stream;
 mod terminal;
 
 use std::time::Instant;
