@@ -8,6 +8,7 @@ pub mod moment;
 pub mod row;
 mod sieve;
 mod source;
+pub mod text;
 
 pub use row::Row;
 pub use sieve::{Sieve, Wish};

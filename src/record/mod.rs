@@ -7,9 +7,12 @@ mod chunks;
 pub mod events;
 pub mod index;
 pub mod lookup;
+#[cfg(feature = "full")]
+pub mod now;
 pub mod output;
 pub mod register;
 pub mod scope;
+pub mod scripts;
 
 use std::fs;
 use std::io;

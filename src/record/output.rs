@@ -108,6 +108,20 @@ impl Reader {
         self
     }
 
+    /// Only lines that end within the last `count` bytes or a little more.
+    #[must_use]
+    pub fn last_bytes(mut self, count: u64) -> Self {
+        let mut start = self.chunks.len();
+        let mut taken = 0;
+        while start > 0 && taken < count {
+            start -= 1;
+            let entry = self.chunks.get(start).filter(|entry| self.reads(entry));
+            taken += entry.map_or(0, |entry| entry.len.into());
+        }
+        self.start_at(start);
+        self
+    }
+
     /// Only lines that ended at `at` or later; lines of unknown time stay.
     #[must_use]
     pub fn since(mut self, at: u64) -> Self {

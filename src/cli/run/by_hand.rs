@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::os::{self, Identity};
 use crate::record::output::Reader;
 use crate::record::{Folder, register, scope};
-use crate::run::{Plan, banner, stream};
+use crate::run::{Plan, banner, kept, stream};
 use crate::wire::unit::{Kind, Status, Unit};
 use crate::{autostart, paths, time};
 
@@ -49,13 +49,18 @@ impl Register {
         unit.command = plan.command_line();
         unit.argv.clone_from(&plan.argv);
         unit.script.path.clone_from(&plan.script);
-        unit.script.sha256 = plan.sha256();
+        let script = plan.script_text();
+        unit.script.sha256 = plan.sha256_of(script.as_deref());
         unit.metadata.insert(MARK.to_owned(), true.into());
         unit.runner = around();
         let (folder, warning) = Folder::create(&unit)?;
         crate::run::warn(warning.as_ref());
         unit.logs.events = Some(folder.events());
         save(&folder, &unit)?;
+        if let Some(text) = script {
+            kept::script(&folder, &unit.script.sha256, &text);
+        }
+        let _ = kept::ask_git(&folder, &unit.cwd);
         if !self.no_register && !paths::no_daemon() {
             let _ = folder.link_live(&unit.id);
             let _ = autostart::nudge();
