@@ -29,6 +29,8 @@ pub mod r#gen;
 #[cfg(feature = "full")]
 pub mod init;
 #[cfg(feature = "full")]
+pub mod logs;
+#[cfg(feature = "full")]
 pub mod shlib;
 #[cfg(feature = "full")]
 pub mod suggest;

@@ -8,8 +8,6 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use rustix::io::{Errno, read, write};
-
 use super::Outcome;
 use super::words::{Word, Words, unknown};
 use crate::error::{Error, Result};
@@ -17,12 +15,9 @@ use crate::os::Identity;
 use crate::paths;
 use crate::record::index::Stream;
 use crate::record::{Folder, register};
-use crate::run::capture::Capture;
+use crate::run::stream;
 use crate::time;
 use crate::wire::unit::{Kind, Status, Unit};
-
-/// How much is read at once, bytes.
-const CHUNK: usize = 256 * 1024;
 
 pub(super) fn run(mut words: Words) -> Outcome {
     let mut id = None;
@@ -35,7 +30,7 @@ pub(super) fn run(mut words: Words) -> Outcome {
         }
     }
     match id {
-        Some(id) => into(&existing(&id)?),
+        Some(id) => stream::keep(&existing(&id)?, 0),
         None => own(&name)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -70,7 +65,7 @@ fn own(name: &str) -> Result<()> {
     let _ = folder.link_live(&unit.id);
     let _ = crate::autostart::nudge();
     let clock = Instant::now();
-    into(&folder);
+    stream::keep(&folder, 0);
     unit.status = Status::Completed;
     unit.exit_code = Some(0);
     unit.ended_at = Some(time::now());
@@ -80,33 +75,4 @@ fn own(name: &str) -> Result<()> {
 
 fn save(folder: &Folder, unit: &Unit) -> Result<()> {
     folder.save(unit).map_err(|e| Error::io("write", folder.file("run.json"), &e))
-}
-
-/// Copies stdin to stdout and to the unit's log, until the input ends or nobody reads us any more.
-fn into(folder: &Folder) {
-    let mut capture = Capture::new(Some(folder.path()));
-    let mut buffer = vec![0; CHUNK];
-    loop {
-        let count = match read(rustix::stdio::stdin(), buffer.as_mut_slice()) {
-            Ok(0) => break,
-            Ok(count) => count,
-            Err(Errno::INTR) => continue,
-            Err(_) => break,
-        };
-        capture.store(Stream::Stdout, &buffer[..count]);
-        if pass(&buffer[..count]).is_err() {
-            break;
-        }
-    }
-}
-
-fn pass(mut bytes: &[u8]) -> std::result::Result<(), Errno> {
-    while !bytes.is_empty() {
-        match write(rustix::stdio::stdout(), bytes) {
-            Ok(count) => bytes = &bytes[count..],
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }

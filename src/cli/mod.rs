@@ -1,11 +1,13 @@
 //! The command line: one file per command, and here the list of them.
 
 mod daemon;
+mod diff;
 mod r#gen;
 mod generate_script;
 mod init;
 mod lib;
 mod logs;
+mod output;
 mod ps;
 mod run;
 mod start;
@@ -35,6 +37,8 @@ enum Verb {
     Start(start::Args),
     Ps(ps::Args),
     Logs(logs::Args),
+    Output(output::Args),
+    Diff(diff::Args),
     #[command(alias = "kill")]
     Stop(stop::Args),
     Daemon(daemon::Args),
@@ -55,6 +59,8 @@ pub fn main() -> ExitCode {
         Verb::Start(args) => args.run(),
         Verb::Ps(args) => args.run(),
         Verb::Logs(args) => args.run(),
+        Verb::Output(args) => args.run(),
+        Verb::Diff(args) => args.run(),
         Verb::Stop(args) => args.run(),
         Verb::Daemon(args) => args.run(),
         Verb::Lib(args) => args.run(),

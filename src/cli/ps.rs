@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use super::{Outcome, table};
 use crate::neutral::line;
 use crate::os;
+use crate::record::now::Look;
 use crate::record::scope;
 use crate::time;
 use crate::wire::reply::Units;
@@ -61,6 +62,7 @@ impl Status {
         if let Some(id) = &self.id {
             let (mut unit, _) = scope::find(id)?;
             add_ports(&mut unit);
+            Look::default().at(&mut unit);
             if self.json {
                 println!("{}", json(&unit));
             } else {
@@ -82,7 +84,11 @@ impl Status {
 }
 
 fn show(mut units: Vec<Unit>, as_json: bool, when_empty: &str) {
-    units.iter_mut().for_each(add_ports);
+    let mut look = Look::default();
+    for unit in &mut units {
+        add_ports(unit);
+        look.at(unit);
+    }
     if as_json {
         println!("{}", json(&Units { schema: 1, units, next: None }));
     } else if units.is_empty() {
@@ -113,7 +119,7 @@ fn row(unit: &Unit) -> Vec<String> {
     vec![
         unit.id.to_string(),
         unit.name.clone(),
-        state(unit),
+        if unit.stale { format!("{}, stale", state(unit)) } else { state(unit) },
         unit.pid.map(|pid| pid.to_string()).unwrap_or_default(),
         ports.join(","),
         age(unit),
@@ -144,9 +150,15 @@ pub(crate) fn age(unit: &Unit) -> String {
     format!("{} ago", time::human(length))
 }
 
+fn commit(unit: &Unit) -> String {
+    let dirty = if unit.git.dirty == Some(true) { ", with changes" } else { "" };
+    unit.git.commit.as_ref().map(|commit| format!("{commit}{dirty}")).unwrap_or_default()
+}
+
 fn describe(unit: &Unit) {
     let script = unit.script.path.as_ref().map(|path| path.display().to_string());
     let hash = unit.script.sha256.get(..8).unwrap_or_default();
+    let stale = if unit.stale { ", changed since" } else { "" };
     let ports: Vec<String> = unit.ports.iter().map(ToString::to_string).collect();
     let logs = [&unit.logs.output, &unit.logs.stdout, &unit.logs.stderr, &unit.logs.events];
     let facts = [
@@ -155,7 +167,8 @@ fn describe(unit: &Unit) {
         ("status", state(unit)),
         ("says", unit.description.clone()),
         ("command", unit.command.clone()),
-        ("script", script.map(|path| format!("{path} (hash: {hash})")).unwrap_or_default()),
+        ("script", script.map(|path| format!("{path} (hash: {hash}){stale}")).unwrap_or_default()),
+        ("commit", commit(unit)),
         ("folder", unit.cwd.display().to_string()),
         ("pid", unit.pid.map(|pid| pid.to_string()).unwrap_or_default()),
         ("ports", ports.join(", ")),

@@ -48,7 +48,14 @@ fn last_output(folder: &Path, unit: &Unit, count: usize) -> Vec<LogLine> {
         return Vec::new();
     }
     let mut reader = output::Reader::from_tail(folder, None, count);
-    let mut lines = reader.lines();
+    let mut lines: Vec<output::Line> = Vec::new();
+    loop {
+        let more = reader.lines();
+        if more.is_empty() {
+            break;
+        }
+        lines.extend(more);
+    }
     if unit.status.is_terminal() {
         lines.extend(reader.rest());
     }

@@ -3,12 +3,16 @@
 //! Files are the truth: everything here works without a daemon. The runner writes output and
 //! `run.json`; whoever logs appends to `events.log`; everybody else reads.
 
+mod chunks;
 pub mod events;
 pub mod index;
 pub mod lookup;
+#[cfg(feature = "full")]
+pub mod now;
 pub mod output;
 pub mod register;
 pub mod scope;
+pub mod scripts;
 
 use std::fs;
 use std::io;

@@ -1,17 +1,19 @@
 //! Reading a unit's output back, in the order it came.
 //!
-//! The index says which bytes came when; without one the streams follow each other and times are
-//! unknown. Nothing here reads a whole log to show its end.
+//! The index says which bytes came when, so that the end, a moment or a line number is found by one
+//! search and one short scan: nothing here reads a whole log to show a part of it, or keeps more in
+//! memory than a batch of lines, each cut at [`LONGEST`].
 
-use std::collections::HashMap;
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::index::{Entry, INDEX, Stream};
+use super::chunks::Chunks;
+use super::index::{Entry, Stream};
 
-/// How much of a file without an index is one chunk, bytes.
-const CHUNK: u32 = 64 * 1024;
+/// Bytes of a line that are kept; of a longer one the rest is counted.
+pub const LONGEST: usize = 64 * 1024;
+
+/// Bytes that are read for one batch of lines.
+const BATCH: u64 = 256 * 1024;
 
 /// One line as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,149 +26,260 @@ pub struct Line {
     pub at: Option<u64>,
     /// Its bytes, without the newline.
     pub bytes: Vec<u8>,
+    /// How many bytes more it had than are kept.
+    pub cut: u64,
+    /// A newline ended it. Without: the last line, or a piece of a long one.
+    pub ended: bool,
 }
 
 /// Reads on from where it stopped; made for following a log that grows.
 #[derive(Debug)]
 pub struct Reader {
-    folder: PathBuf,
+    chunks: Chunks,
     only: Option<Stream>,
-    next_entry: usize,
+    next: usize,
+    /// Chunks of each stream before this one are not wanted.
+    from: [usize; 3],
+    /// The number of the first line that is wanted, and how many from there on are not.
+    first: u64,
     skip: u64,
-    unfinished: HashMap<u8, Line>,
+    since: u64,
+    until: Option<u64>,
+    in_pieces: bool,
+    unfinished: [Option<Line>; 3],
+    /// How far each stream was read, bytes.
+    read_to: [u64; 3],
 }
 
 impl Reader {
-    /// From the first line.
-    pub fn from_start(folder: &Path, only: Option<Stream>) -> Self {
-        let folder = folder.to_path_buf();
-        Self { folder, only, next_entry: 0, skip: 0, unfinished: HashMap::new() }
+    /// Everything, from the first line.
+    pub fn open(folder: &Path, only: Option<Stream>) -> Self {
+        Self {
+            chunks: Chunks::open(folder),
+            only,
+            next: 0,
+            from: [0; 3],
+            first: 0,
+            skip: 0,
+            since: 0,
+            until: None,
+            in_pieces: false,
+            unfinished: [None, None, None],
+            read_to: [0; 3],
+        }
     }
 
-    /// From the last `count` lines on.
+    /// The last `count` lines as they stand now.
     pub fn from_tail(folder: &Path, only: Option<Stream>, count: usize) -> Self {
-        let mut reader = Self::from_start(folder, only);
-        let entries = reader.entries(0);
-        let wanted = u64::try_from(count).unwrap_or(u64::MAX);
-        let unfinished = reader.unfinished_at_end(&entries);
-        let mut lines = u64::from(unfinished.is_some());
-        // A stream is cut when the chunk before the ones taken does not end its line.
-        let mut cut = Stream::ALL.map(|stream| Some(stream) == unfinished);
-        let mut start = entries.len();
-        for (index, entry) in entries.iter().enumerate().rev().filter(|(_, e)| reader.reads(e)) {
-            let bytes = reader.bytes(entry);
-            cut[entry.stream as usize] &= !bytes.ends_with(b"\n");
-            if lines >= wanted && cut == [false; Stream::ALL.len()] {
-                break;
-            }
-            lines += newlines(&bytes);
-            cut[entry.stream as usize] = true;
-            start = index;
-        }
-        reader.next_entry = start;
-        reader.skip = lines.saturating_sub(wanted);
-        reader
+        let mut reader = Self::open(folder, only);
+        reader.close();
+        reader.tail(count)
     }
 
-    /// The lines that ended since the last call.
-    pub fn lines(&mut self) -> Vec<Line> {
-        let entries = self.entries(self.next_entry);
-        self.next_entry += entries.len();
-        let mut lines = Vec::new();
-        for entry in entries.into_iter().filter(|entry| self.reads(entry)).collect::<Vec<_>>() {
-            let bytes = self.bytes(&entry);
-            self.split(&entry, &bytes, &mut lines);
+    /// How many lines ended in all of it.
+    pub fn line_count(folder: &Path) -> u64 {
+        let mut reader = Self::open(folder, None);
+        reader.close();
+        let end = reader.chunks.len();
+        reader.chunks.lines_before(end)
+    }
+
+    /// Nobody writes any more, or nobody will read on: what stands there now is all.
+    pub fn close(&mut self) {
+        self.chunks.close();
+    }
+
+    /// Only the last `count` lines, and what follows.
+    #[must_use]
+    pub fn tail(mut self, count: usize) -> Self {
+        let wanted = u64::try_from(count).unwrap_or(u64::MAX);
+        let streams = self.streams();
+        let open = streams.into_iter().filter(|s| self.chunks.ends_within_line(*s)).count();
+        let mut lines = u64::try_from(open).unwrap_or(0);
+        let mut start = self.chunks.len();
+        while start > 0 && lines < wanted {
+            start -= 1;
+            if self.chunks.get(start).is_some_and(|entry| self.reads(&entry)) {
+                lines += self.chunks.lines_in(start);
+            }
         }
-        let skipped = self.skip.min(u64::try_from(lines.len()).unwrap_or(u64::MAX));
-        self.skip -= skipped;
-        lines.drain(..usize::try_from(skipped).unwrap_or(0));
+        self.start_at(start);
+        self.skip = lines.saturating_sub(wanted);
+        self
+    }
+
+    /// Only lines that end within the last `count` bytes or a little more.
+    #[must_use]
+    pub fn last_bytes(mut self, count: u64) -> Self {
+        let mut start = self.chunks.len();
+        let mut taken = 0;
+        while start > 0 && taken < count {
+            start -= 1;
+            let entry = self.chunks.get(start).filter(|entry| self.reads(entry));
+            taken += entry.map_or(0, |entry| entry.len.into());
+        }
+        self.start_at(start);
+        self
+    }
+
+    /// Only lines that ended at `at` or later; lines of unknown time stay.
+    #[must_use]
+    pub fn since(mut self, at: u64) -> Self {
+        let start = self.chunks.search(self.chunks.known(), |entry| entry.at < at);
+        self.start_at(start);
+        self.since = at;
+        self
+    }
+
+    /// Only lines that ended at `at` or earlier.
+    #[must_use]
+    pub fn until(mut self, at: u64) -> Self {
+        self.until = Some(at);
+        self
+    }
+
+    /// Only line `number` and those after it.
+    #[must_use]
+    pub fn from_line(mut self, number: u64) -> Self {
+        let after = self.chunks.search(self.chunks.len(), |entry| entry.line < number);
+        self.start_at(after.saturating_sub(1));
+        self.first = number;
+        self
+    }
+
+    /// Lines longer than [`LONGEST`] come whole, in pieces.
+    #[must_use]
+    pub fn in_pieces(mut self) -> Self {
+        self.in_pieces = true;
+        self
+    }
+
+    /// Lines that ended since the last call, a batch of them; none when there are none yet.
+    pub fn lines(&mut self) -> Vec<Line> {
+        self.chunks.refresh();
+        let mut lines = Vec::new();
+        let mut taken = 0;
+        while taken < BATCH || lines.is_empty() {
+            let Some(entry) = self.chunks.get(self.next).filter(|entry| !self.is_past(entry))
+            else {
+                break;
+            };
+            self.next += 1;
+            if self.reads(&entry) && self.next > self.from[entry.stream as usize] {
+                taken += u64::from(entry.len);
+                self.split(&entry, &mut lines);
+            }
+        }
         lines
     }
 
     /// What was written after the last newline: to be asked for once the unit has ended.
     pub fn rest(&mut self) -> Vec<Line> {
-        let mut rest: Vec<Line> = self.unfinished.drain().map(|(_, line)| line).collect();
-        rest.retain(|line| !line.bytes.is_empty());
-        rest.sort_by_key(|line| line.number);
-        rest
-    }
-
-    fn split(&mut self, entry: &Entry, bytes: &[u8], lines: &mut Vec<Line>) {
-        let at = (entry.at > 0).then_some(entry.at);
-        let mut number = entry.line;
-        let mut pieces = bytes.split(|byte| *byte == b'\n').peekable();
-        while let Some(piece) = pieces.next() {
-            number += 1;
-            let line = self.unfinished.entry(entry.stream as u8).or_insert_with(|| Line {
-                number,
-                stream: entry.stream,
-                at,
-                bytes: Vec::new(),
-            });
-            line.bytes.extend_from_slice(piece);
-            line.number = number;
-            line.at = at;
-            if pieces.peek().is_some() {
-                lines.extend(self.unfinished.remove(&(entry.stream as u8)));
-            }
-        }
-    }
-
-    /// Entries from number `from` on: of the index, else made up from the files as they are.
-    fn entries(&self, from: usize) -> Vec<Entry> {
-        match std::fs::read(self.folder.join(INDEX)) {
-            Ok(index) if !index.is_empty() => {
-                index.chunks_exact(Entry::SIZE).skip(from).filter_map(Entry::decode).collect()
-            }
-            _ => self.made_up().into_iter().skip(from).collect(),
-        }
-    }
-
-    fn made_up(&self) -> Vec<Entry> {
-        let mut entries = Vec::new();
-        let mut line = 0;
+        let mut number = self.chunks.lines_before(self.chunks.len());
+        let mut rest = Vec::new();
         for stream in Stream::ALL {
-            let length = self.open(stream).and_then(|f| f.metadata().ok()).map_or(0, |m| m.len());
-            let mut offset = 0;
-            while offset < length {
-                let len = u32::try_from(length - offset).unwrap_or(CHUNK).min(CHUNK);
-                let entry = Entry { at: 0, offset, line, len, stream };
-                line += newlines(&self.bytes(&entry));
-                offset += u64::from(len);
-                entries.push(entry);
+            if !self.chunks.ends_within_line(stream) {
+                continue;
             }
+            // Counted whether it is read or not: a line has one number.
+            number += 1;
+            let went_on = self.read_to[stream as usize] < self.chunks.length(stream);
+            let in_time = self.until.is_none() || !went_on;
+            let line = self.unfinished[stream as usize].take().filter(|_| in_time);
+            rest.extend(line.map(|line| Line { number, ..line }));
         }
-        entries
+        rest.retain(|line| line.at.is_none_or(|at| at >= self.since));
+        rest.into_iter().filter(|line| self.wants(line)).collect()
     }
 
-    fn bytes(&self, entry: &Entry) -> Vec<u8> {
-        let mut bytes = vec![0; usize::try_from(entry.len).unwrap_or(0)];
-        let read = self.open(entry.stream).and_then(|f| f.read_at(&mut bytes, entry.offset).ok());
-        bytes.truncate(read.unwrap_or(0));
-        bytes
+    /// From the lines that end in chunk `start` on. Some of them begin before it.
+    fn start_at(&mut self, start: usize) {
+        self.first = self.chunks.lines_before(start) + 1;
+        self.from = [start; 3];
+        for stream in self.streams() {
+            self.from[stream as usize] = self.begin_of_line(stream, start);
+        }
+        self.next = self.from.into_iter().min().unwrap_or(start);
+    }
+
+    /// The chunk where the line begins that `stream` was in the middle of before chunk `start`.
+    fn begin_of_line(&mut self, stream: Stream, start: usize) -> usize {
+        let mut begin = start;
+        for number in (0..start).rev() {
+            let Some(entry) = self.chunks.get(number).filter(|e| e.stream == stream) else {
+                continue;
+            };
+            begin = number;
+            if entry.offset == 0 || self.chunks.lines_in(number) > 0 {
+                break;
+            }
+        }
+        begin
+    }
+
+    fn split(&mut self, entry: &Entry, lines: &mut Vec<Line>) {
+        let bytes = self.chunks.bytes(entry);
+        let at = (entry.at > 0).then_some(entry.at);
+        let mut number = entry.line + 1;
+        let slot = entry.stream as usize;
+        self.read_to[slot] = entry.offset + u64::from(entry.len);
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let mut line = self.unfinished[slot].take().unwrap_or_else(|| Line::new(entry.stream));
+            let text = part.strip_suffix(b"\n");
+            (line.number, line.at, line.ended) = (number, at, text.is_some());
+            line.add(text.unwrap_or(part), self.in_pieces);
+            number += u64::from(line.ended);
+            let is_piece = self.in_pieces && line.bytes.len() >= LONGEST;
+            if !line.ended && !is_piece {
+                self.unfinished[slot] = Some(line);
+            } else if self.wants(&line) {
+                lines.push(line);
+            }
+        }
+    }
+
+    fn wants(&mut self, line: &Line) -> bool {
+        if line.number < self.first {
+            return false;
+        }
+        let wanted = self.skip == 0;
+        let is_piece = !line.ended && line.bytes.len() >= LONGEST && self.in_pieces;
+        self.skip = self.skip.saturating_sub(u64::from(!is_piece));
+        wanted
     }
 
     fn reads(&self, entry: &Entry) -> bool {
         self.only.is_none_or(|only| only == entry.stream)
     }
 
-    fn open(&self, stream: Stream) -> Option<File> {
-        File::open(self.folder.join(stream.file())).ok()
+    fn is_past(&self, entry: &Entry) -> bool {
+        self.until.is_some_and(|until| entry.at > until)
     }
 
-    fn unfinished_at_end(&self, entries: &[Entry]) -> Option<Stream> {
-        let last = entries.iter().rev().find(|entry| self.reads(entry))?;
-        (!self.bytes(last).ends_with(b"\n")).then_some(last.stream)
+    /// The streams that are read and hold anything.
+    fn streams(&mut self) -> Vec<Stream> {
+        let wanted = Stream::ALL.into_iter().filter(|s| self.only.is_none_or(|only| only == *s));
+        wanted.collect::<Vec<_>>().into_iter().filter(|s| self.chunks.length(*s) > 0).collect()
     }
 }
 
-fn newlines(bytes: &[u8]) -> u64 {
-    bytes.iter().map(|byte| u64::from(*byte == b'\n')).sum()
+impl Line {
+    fn new(stream: Stream) -> Self {
+        Self { number: 0, stream, at: None, bytes: Vec::new(), cut: 0, ended: false }
+    }
+
+    fn add(&mut self, bytes: &[u8], whole: bool) {
+        let room = if whole { bytes.len() } else { LONGEST.saturating_sub(self.bytes.len()) };
+        let (kept, rest) = bytes.split_at(room.min(bytes.len()));
+        self.bytes.extend_from_slice(kept);
+        self.cut += u64::try_from(rest.len()).unwrap_or(0);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::index::INDEX;
     use crate::run::capture::Capture;
 
     fn texts(lines: &[Line]) -> Vec<String> {
@@ -185,7 +298,7 @@ mod tests {
     #[test]
     fn lines_come_in_the_order_they_ended() {
         let (dir, mut capture) = log();
-        let mut reader = Reader::from_start(dir.path(), None);
+        let mut reader = Reader::open(dir.path(), None);
         let lines = reader.lines();
         assert_eq!(texts(&lines), ["one", "oops", "half"]);
         assert_eq!(lines.iter().map(|l| l.number).collect::<Vec<_>>(), [1, 2, 3]);
@@ -215,7 +328,7 @@ mod tests {
     fn without_an_index_every_line_is_still_there() {
         let (dir, _capture) = log();
         std::fs::remove_file(dir.path().join(INDEX)).unwrap();
-        let mut reader = Reader::from_start(dir.path(), None);
+        let mut reader = Reader::open(dir.path(), None);
         let mut lines = reader.lines();
         lines.extend(reader.rest());
         assert_eq!(texts(&lines), ["one", "half", "oops", "last"]);

@@ -28,6 +28,11 @@ impl Capture {
         Self { folder, files: [None, None, None], offsets: [0; 3], index: None, line: 0 }
     }
 
+    /// Goes on after so many lines that ended in this log before.
+    pub fn resume(&mut self, lines: u64) {
+        self.line = lines;
+    }
+
     /// Makes the empty files of `streams`, so that `tail -F` finds them before the first byte.
     pub fn open(&mut self, streams: &[Stream]) {
         for stream in streams {

@@ -7,6 +7,7 @@
 //! relay     bytes on their way: child -> terminal and capture, keyboard -> child; signals; the end
 //! capture   output files and their index
 //! settle    the record's last word
+//! kept      the script as it was, and the commit
 //! ```
 //!
 //! `ig run` links it, and so does `ig-agent`, which is what stays resident per detached unit: no
@@ -14,11 +15,13 @@
 
 pub mod banner;
 pub mod capture;
+pub(crate) mod kept;
 pub mod plan;
 mod relay;
 mod settle;
 mod signals;
 mod spawn;
+pub mod stream;
 mod terminal;
 
 use std::time::Instant;
@@ -29,7 +32,7 @@ use crate::autostart;
 use crate::error::{Error, Result};
 use crate::os::Identity;
 use crate::record::index::Stream;
-use crate::record::{Folder, register};
+use crate::record::{Folder, register, scripts};
 use crate::wire::unit::{Kind, Logs, Status, Unit};
 
 pub use plan::Plan;
@@ -40,7 +43,8 @@ pub use settle::End;
 /// An error means that the command never started; its exit code says why (125, 126, 127). Whatever
 /// goes wrong with our own files is told once on stderr and changes nothing for the command.
 pub fn run(plan: &Plan, on_start: impl FnOnce(&Unit)) -> Result<(Unit, End)> {
-    let mut unit = describe(plan);
+    let script = plan.script_text();
+    let mut unit = describe(plan, script.as_deref());
     let files = open_record(&mut unit, plan);
     let clock = Instant::now();
     let mut signals = signals::Signals::catch()?;
@@ -62,7 +66,10 @@ pub fn run(plan: &Plan, on_start: impl FnOnce(&Unit)) -> Result<(Unit, End)> {
     files.save(&unit);
     let daemon_start = if plan.register { autostart::nudge() } else { None };
     on_start(&unit);
-    let end = relay::relay(&mut child, &mut signals, &mut capture, plan, &unit.id, daemon_start);
+    let git = files.keep(&unit, script.as_deref());
+    let helpers = daemon_start.into_iter().chain(git).collect();
+    let end = relay::relay(&mut child, &mut signals, &mut capture, plan, &unit.id, helpers);
+    unit.git = files.folder().and_then(scripts::git).unwrap_or_default();
     settle::finish(&mut unit, files.folder(), end, clock.elapsed());
     Ok((unit, end))
 }
@@ -87,14 +94,14 @@ pub fn die_of(end: End) {
     let _ = signal_hook::low_level::emulate_default_handler(number);
 }
 
-fn describe(plan: &Plan) -> Unit {
+fn describe(plan: &Plan, script: Option<&[u8]>) -> Unit {
     let mut unit = Unit::new(Kind::LocalBash, &plan.name);
     register::describe_caller(&mut unit);
     unit.agent_type.clone_from(&plan.agent_type);
     unit.command = plan.command_line();
     unit.argv.clone_from(&plan.argv);
     unit.script.path.clone_from(&plan.script);
-    unit.script.sha256 = plan.sha256();
+    unit.script.sha256 = plan.sha256_of(script);
     unit.stream_logs = plan.stream;
     unit.runner = Identity::own();
     unit
@@ -137,6 +144,15 @@ impl Files {
         if let Some(folder) = &self.folder {
             let _ = folder.save(unit);
         }
+    }
+
+    /// Keeps what the command started from. Git is a child of ours until it is done.
+    fn keep(&self, unit: &Unit, script: Option<&[u8]>) -> Option<std::process::Child> {
+        let folder = self.folder()?;
+        if let Some(text) = script {
+            kept::script(folder, &unit.script.sha256, text);
+        }
+        kept::ask_git(folder, &unit.cwd)
     }
 
     fn name_logs(&self, unit: &mut Unit, child: &spawn::Child) {

@@ -91,11 +91,20 @@ impl Plan {
         self.inline.clone().unwrap_or_else(|| self.argv.join(" "))
     }
 
+    /// The script's contents as they are now.
+    pub fn script_text(&self) -> Option<Vec<u8>> {
+        self.script.as_ref().and_then(|path| fs::read(path).ok())
+    }
+
     /// SHA-256 of the script's contents, or of the command string when there is none.
     pub fn sha256(&self) -> String {
-        let contents = self.script.as_ref().and_then(|path| fs::read(path).ok());
-        let bytes = contents.unwrap_or_else(|| self.command_line().into_bytes());
-        hex(&Sha256::digest(bytes))
+        self.sha256_of(self.script_text().as_deref())
+    }
+
+    /// The same, of contents that were read already.
+    pub fn sha256_of(&self, script: Option<&[u8]>) -> String {
+        let line = self.command_line();
+        hex(&Sha256::digest(script.unwrap_or(line.as_bytes())))
     }
 }
 

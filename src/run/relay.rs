@@ -44,8 +44,8 @@ struct Relay<'a> {
     passing: bool,
     /// Ctrl-C or Ctrl-\ was typed.
     key: bool,
-    /// Whoever starts the daemon: a child of ours too, to be reaped when it is done.
-    helper: Option<std::process::Child>,
+    /// Whoever starts the daemon, and git: children of ours too, to be reaped when they are done.
+    helpers: Vec<std::process::Child>,
     end: Option<End>,
 }
 
@@ -56,7 +56,7 @@ pub(super) fn relay(
     capture: &mut Capture,
     plan: &Plan,
     unit: &UnitId,
-    helper: Option<std::process::Child>,
+    helpers: Vec<std::process::Child>,
 ) -> End {
     let raw = child.pty.is_some().then(Raw::enter);
     let keyboard = raw.as_ref().is_some_and(Raw::has_keyboard);
@@ -70,7 +70,7 @@ pub(super) fn relay(
         keyboard,
         passing,
         key: false,
-        helper,
+        helpers,
         end: None,
     };
     let end = relay.until_the_end(signals);
@@ -229,9 +229,7 @@ impl Relay<'_> {
     }
 
     fn reap(&mut self) {
-        if self.helper.as_mut().is_some_and(|helper| !matches!(helper.try_wait(), Ok(None))) {
-            self.helper = None;
-        }
+        self.helpers.retain_mut(|helper| matches!(helper.try_wait(), Ok(None)));
         if let Ok(Some(status)) = self.child.process.try_wait() {
             self.end =
                 Some(End { exit_code: status.code(), signal: status.signal(), by_key: self.key });

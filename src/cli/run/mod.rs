@@ -1,6 +1,8 @@
 //! `ig run`: any command in the user's own terminal, and the words of `ig run` that are commands of
 //! their own.
 
+mod by_hand;
+
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
@@ -61,6 +63,9 @@ enum Verb {
     Status(ps::Status),
     Logs(logs::Args),
     Stop(stop::Args),
+    Register(by_hand::Register),
+    Stream(by_hand::Stream),
+    Complete(by_hand::Complete),
 }
 
 impl Args {
@@ -72,6 +77,9 @@ impl Args {
             Some(Verb::Status(args)) => args.run(),
             Some(Verb::Logs(args)) => args.run(),
             Some(Verb::Stop(args)) => args.run(),
+            Some(Verb::Register(args)) => args.run(),
+            Some(Verb::Stream(args)) => args.run(),
+            Some(Verb::Complete(args)) => args.run(),
             None => self.wrap(),
         }
     }

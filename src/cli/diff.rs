@@ -1,0 +1,85 @@
+//! `ig diff A B`: how the scripts of two runs differ, and what they wrote.
+
+use std::fs;
+use std::io::Write;
+use std::process::ExitCode;
+
+use serde_json::json;
+use similar::TextDiff;
+
+use super::{Outcome, ps};
+use crate::logs::text;
+use crate::neutral;
+use crate::record::{Folder, scope, scripts};
+use crate::run::banner;
+use crate::wire::unit::Unit;
+
+/// The end of an output that is compared, bytes.
+const LIMIT: usize = 1 << 20;
+
+/// How long similar lines are looked for; after that, what differs is shown less cleverly.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// Compare two runs: script, end and output
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Id or name of the first
+    a: String,
+    /// Id or name of the second
+    b: String,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Args {
+    pub(crate) fn run(self) -> Outcome {
+        let (first, second) = (scope::find(&self.a)?, scope::find(&self.b)?);
+        let script = compare(&script_of(&first), &script_of(&second), &first.0, &second.0);
+        let [a, b] = [&first.1, &second.1].map(|folder| text::tail(folder, LIMIT));
+        let output = compare(&a.0, &b.0, &first.0, &second.0);
+        let answer = if self.json {
+            let ids = [&first.0.id, &second.0.id];
+            let same = first.0.script.sha256 == second.0.script.sha256;
+            let value = json!({
+                "a": ids[0], "b": ids[1], "same_script": same, "same_output": output.is_empty(),
+                "script": script, "output": output, "cut": a.1 || b.1,
+            });
+            format!("{value:#}\n")
+        } else {
+            let end = compare(&end_of(&first.0), &end_of(&second.0), &first.0, &second.0);
+            [("script", script), ("end", end), ("output", output)].map(section).concat()
+        };
+        let _ = std::io::stdout().lock().write_all(answer.as_bytes());
+        if a.1 || b.1 {
+            eprintln!("ig: of long outputs the last {LIMIT} bytes were compared");
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn section((name, diff): (&str, String)) -> String {
+    if diff.is_empty() { format!("{name}: the same\n") } else { format!("{name}:\n{diff}") }
+}
+
+/// The script as it was then, or the command when there was none.
+fn script_of((unit, folder): &(Unit, Folder)) -> String {
+    let kept = fs::read(scripts::path(folder, &unit.script.sha256)).ok();
+    let text = kept.map(|text| String::from_utf8_lossy(&text).into_owned());
+    let line = || format!("{} (sha256:{})\n", unit.command, unit.script.sha256);
+    text.unwrap_or_else(line)
+}
+
+fn end_of(unit: &Unit) -> String {
+    format!("{}\n", ps::state(unit))
+}
+
+/// A unified diff; nothing when they are the same.
+fn compare(a: &str, b: &str, first: &Unit, second: &Unit) -> String {
+    if a == b {
+        return String::new();
+    }
+    let diff = TextDiff::configure().timeout(PATIENCE).diff_lines(a, b);
+    let (first, second) = (banner::token(first), banner::token(second));
+    neutral::text(&diff.unified_diff().context_radius(3).header(&first, &second).to_string())
+}

@@ -1,0 +1,207 @@
+//! `ig logs`, `ig run logs`: what a unit wrote, from its files, with or without a daemon.
+
+mod show;
+
+use std::io;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+
+use show::{Form, Printer};
+
+use super::Outcome;
+use crate::error::{Error, Result};
+use crate::logs::{Events, Row, Sieve, Source, Wish, moment};
+use crate::record::index::Stream;
+use crate::record::output::Reader;
+use crate::record::{Folder, scope};
+use crate::time;
+use crate::wire::unit::Unit;
+
+/// How often a followed log is looked at.
+const PULSE: Duration = Duration::from_millis(50);
+
+/// Show what a unit wrote
+#[derive(Debug, clap::Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
+pub(crate) struct Args {
+    /// Id, name or the first four characters of an id
+    id: String,
+    /// Go on as it grows, until the unit ends
+    #[arg(short, long)]
+    follow: bool,
+    /// Only the last N lines
+    #[arg(long, value_name = "N")]
+    tail: Option<usize>,
+    /// Only the first N lines
+    #[arg(long, value_name = "N", conflicts_with = "tail")]
+    head: Option<usize>,
+    /// Only lines that match this regular expression
+    #[arg(long, value_name = "RE", allow_hyphen_values = true)]
+    grep: Option<String>,
+    /// Only lines that look like errors, with a little around them
+    #[arg(long)]
+    errors: bool,
+    /// Only lines from then on: `10m` (ago), or a date and time
+    #[arg(long, value_name = "T")]
+    since: Option<String>,
+    /// Only lines until then
+    #[arg(long, value_name = "T")]
+    until: Option<String>,
+    /// Only the lines numbered A to B of the whole log; either may be left out
+    #[arg(long, value_name = "A:B", value_parser = range)]
+    range: Option<(u64, u64)>,
+    /// At most N bytes of text
+    #[arg(long, value_name = "N")]
+    max_bytes: Option<usize>,
+    /// Only standard output
+    #[arg(long, conflicts_with_all = ["stderr", "events"])]
+    stdout: bool,
+    /// Only standard error
+    #[arg(long, conflicts_with = "events")]
+    stderr: bool,
+    /// Only what the script logged itself
+    #[arg(long)]
+    events: bool,
+    /// The number of each line in the whole log
+    #[arg(short, long)]
+    number: bool,
+    /// Byte for byte, control sequences and all
+    #[arg(long)]
+    raw: bool,
+    /// One JSON object per line
+    #[arg(long, conflicts_with = "raw")]
+    json: bool,
+}
+
+fn range(text: &str) -> std::result::Result<(u64, u64), String> {
+    let number = |word: &str, open: u64| match word.trim() {
+        "" => Ok(open),
+        word => word.parse().map_err(|_| format!("`{word}` is no line number")),
+    };
+    let (from, to) = text.split_once(':').unwrap_or((text, text));
+    let (from, to) = (number(from, 1)?, number(to, u64::MAX)?);
+    if from > to { Err("it ends before it begins".to_owned()) } else { Ok((from.max(1), to)) }
+}
+
+impl Args {
+    pub(crate) fn run(self) -> Outcome {
+        let (unit, folder) = scope::find(&self.id)?;
+        let captured = [&unit.logs.output, &unit.logs.stdout, &unit.logs.stderr];
+        let has_output = captured.into_iter().any(Option::is_some);
+        let source = if self.events || !has_output {
+            self.events_of(&folder)?
+        } else {
+            self.output_of(&unit, &folder)?
+        };
+        match self.show(&folder, source, self.sieve()?) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Error::new(format!("cannot write: {error}")))
+            }
+            _ => Ok(ExitCode::SUCCESS),
+        }
+    }
+
+    fn show(&self, folder: &Folder, mut source: Source, mut sieve: Sieve) -> io::Result<()> {
+        let mut printer = Printer::new(self.form());
+        loop {
+            // The end is looked for first: what was written before it is read after.
+            let last = !self.follow || folder.observe().is_ok_and(|unit| unit.status.is_terminal());
+            if last {
+                source.close();
+            }
+            loop {
+                let rows = source.rows();
+                if rows.is_empty() || sieve.is_full() {
+                    break;
+                }
+                printer.print(&sift(&mut sieve, rows))?;
+            }
+            if last {
+                printer.print(&sift(&mut sieve, source.rest()))?;
+            }
+            printer.print(&sieve.caught_up())?;
+            if last || sieve.is_full() {
+                self.tell_cut(&sieve);
+                return Ok(());
+            }
+            std::thread::sleep(PULSE);
+        }
+    }
+
+    fn tell_cut(&self, sieve: &Sieve) {
+        if let (Some(line), Some(most)) = (sieve.cut_at(), self.max_bytes) {
+            eprintln!("ig: {most} bytes end before line {line}; go on with --range {line}:");
+        }
+    }
+
+    fn form(&self) -> Form {
+        match (self.json, self.raw, self.number) {
+            (true, ..) => Form::Json,
+            (_, true, _) => Form::Raw,
+            (_, _, true) => Form::Numbered,
+            _ => Form::Text,
+        }
+    }
+
+    fn output_of(&self, unit: &Unit, folder: &Folder) -> Result<Source> {
+        let only = match (self.stdout, self.stderr) {
+            (true, _) => {
+                Some(if unit.logs.output.is_some() { Stream::Output } else { Stream::Stdout })
+            }
+            (_, true) => Some(Stream::Stderr),
+            _ => None,
+        };
+        let mut reader = Reader::open(folder.path(), only);
+        if !self.follow || unit.status.is_terminal() {
+            reader.close();
+        }
+        let (since, until) = self.times()?;
+        if let Some((first, _)) = self.range {
+            reader = reader.from_line(first);
+        } else if let Some(since) = since {
+            reader = reader.since(since);
+        } else if let Some(count) = self.tail.filter(|_| self.tail_is_plain()) {
+            reader = reader.tail(count);
+        }
+        if let Some(until) = until {
+            reader = reader.until(until);
+        }
+        Ok(Source::Output(Box::new(if self.raw { reader.in_pieces() } else { reader }), since))
+    }
+
+    fn events_of(&self, folder: &Folder) -> Result<Source> {
+        let (since, until) = self.times()?;
+        let first = self.range.map_or(1, |(first, _)| first);
+        Ok(Source::Events(Events::new(folder, first, since, until)))
+    }
+
+    /// Whether the tail is that of the whole log, which is found without reading it.
+    fn tail_is_plain(&self) -> bool {
+        let picks = self.grep.is_some() || self.errors || self.until.is_some();
+        !picks && self.max_bytes.is_none()
+    }
+
+    fn times(&self) -> Result<(Option<u64>, Option<u64>)> {
+        let now = SystemTime::now();
+        let micros = |text: &String| moment::parse(text, now).map(time::micros);
+        Ok((
+            self.since.as_ref().map(micros).transpose()?,
+            self.until.as_ref().map(micros).transpose()?,
+        ))
+    }
+
+    fn sieve(&self) -> Result<Sieve> {
+        Sieve::new(&Wish {
+            grep: self.grep.clone(),
+            errors: self.errors,
+            head: self.head,
+            tail: self.tail,
+            max_bytes: self.max_bytes,
+            last: self.range.map(|(_, last)| last),
+        })
+    }
+}
+
+fn sift(sieve: &mut Sieve, rows: Vec<Row>) -> Vec<Row> {
+    rows.into_iter().flat_map(|row| sieve.take(row)).collect()
+}

@@ -1,0 +1,76 @@
+//! Rows on stdout: for people, as JSON, or as they were written.
+
+use std::io::{self, BufWriter, StdoutLock, Write};
+
+use serde_json::json;
+
+use crate::logs::Row;
+use crate::time;
+
+/// How rows are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Harmless text.
+    Text,
+    /// The same with its number in front.
+    Numbered,
+    /// One object per line.
+    Json,
+    /// Byte for byte.
+    Raw,
+}
+
+/// Stdout in one form.
+#[derive(Debug)]
+pub(super) struct Printer {
+    form: Form,
+    out: BufWriter<StdoutLock<'static>>,
+}
+
+impl Printer {
+    pub(super) fn new(form: Form) -> Self {
+        Self { form, out: BufWriter::with_capacity(64 * 1024, io::stdout().lock()) }
+    }
+
+    /// Shows `rows`; nobody has to wait for them.
+    pub(super) fn print(&mut self, rows: &[Row]) -> io::Result<()> {
+        rows.iter().try_for_each(|row| self.row(row))?;
+        self.out.flush()
+    }
+
+    fn row(&mut self, row: &Row) -> io::Result<()> {
+        match self.form {
+            Form::Raw => {
+                self.out.write_all(&row.bytes)?;
+                self.out.write_all(if row.ended { b"\n" } else { b"" })
+            }
+            Form::Json => writeln!(self.out, "{}", object(row)),
+            Form::Text => writeln!(self.out, "{}", line(row)),
+            Form::Numbered => writeln!(self.out, "{:>6}  {}", row.number, line(row)),
+        }
+    }
+}
+
+fn line(row: &Row) -> String {
+    let Some(level) = &row.level else { return row.text() };
+    let at = moment(row).and_then(|at| at.get(11..19).map(str::to_owned));
+    format!("{} {level:<8} {}", at.as_deref().unwrap_or("--:--:--"), row.text())
+}
+
+fn moment(row: &Row) -> Option<String> {
+    row.at.map(|at| time::rfc3339(time::from_micros(at)))
+}
+
+fn object(row: &Row) -> serde_json::Value {
+    let mut object = json!({"number": row.number, "stream": row.stream, "at": moment(row)});
+    if let Some(level) = &row.level {
+        object["level"] = level.clone().into();
+        object["text"] = String::from_utf8_lossy(&row.bytes).into();
+    } else {
+        object["text"] = row.text().into();
+    }
+    if row.cut > 0 {
+        object["cut"] = row.cut.into();
+    }
+    object
+}

@@ -1,0 +1,92 @@
+//! Lines that look like trouble, and the few around them that explain it.
+
+use std::collections::VecDeque;
+
+use regex::bytes::Regex;
+
+use super::Row;
+
+/// Lines shown before one that looks like trouble, and after it.
+const BEFORE: usize = 2;
+const AFTER: usize = 2;
+
+/// Words of trouble. `0 errors` and `no errors` are none.
+const TROUBLE: &str = r"(?x)
+    (?i:\b(error|fatal|panic(ked)?|critical|exception|traceback|segmentation\ fault|core\ dumped
+        |command\ not\ found|permission\ denied|undefined\ reference)\b)
+    | (?i:\b(failed|failure|failures|errors)\b)
+    | \b[A-Z]\w*(Error|Exception)\b
+    | ^(E|F)\ \ ";
+const PEACE: &str = r"(?i)\b(0|no|without|zero)\s+(errors?|failures?|failed)\b|\b(errors?|failures?|failed)\s*[:=]\s*0\b";
+
+/// Passes on trouble with what is around it.
+#[derive(Debug)]
+pub(super) struct Errors {
+    trouble: Regex,
+    peace: Regex,
+    before: VecDeque<Row>,
+    after: usize,
+}
+
+impl Errors {
+    pub(super) fn new() -> Option<Self> {
+        Some(Self {
+            trouble: Regex::new(TROUBLE).ok()?,
+            peace: Regex::new(PEACE).ok()?,
+            before: VecDeque::new(),
+            after: 0,
+        })
+    }
+
+    /// What is to be shown now that `row` came.
+    pub(super) fn take(&mut self, row: Row) -> Vec<Row> {
+        let text = row.text();
+        let logged = row.level.as_deref() == Some("error");
+        let said = self.trouble.is_match(text.as_bytes()) && !self.peace.is_match(text.as_bytes());
+        if logged || said {
+            self.after = AFTER;
+            return self.before.drain(..).chain([row]).collect();
+        }
+        // The indented lines of a traceback belong to it, however many they are.
+        let indented = text.starts_with([' ', '\t']) && !text.trim().is_empty();
+        if self.after > 0 {
+            self.after -= usize::from(!indented);
+            return vec![row];
+        }
+        self.before.push_back(row);
+        if self.before.len() > BEFORE {
+            self.before.pop_front();
+        }
+        Vec::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::index::Stream;
+    use crate::record::output::Line;
+
+    fn rows(text: &str) -> Vec<Row> {
+        let line = |(index, text): (usize, &str)| {
+            let number = index as u64 + 1;
+            let (stream, bytes) = (Stream::Stdout, text.as_bytes().to_vec());
+            Row::from(Line { number, stream, at: None, bytes, cut: 0, ended: true })
+        };
+        text.lines().enumerate().map(line).collect()
+    }
+
+    fn shown(text: &str) -> Vec<u64> {
+        let mut errors = Errors::new().unwrap();
+        rows(text).into_iter().flat_map(|row| errors.take(row)).map(|row| row.number).collect()
+    }
+
+    #[test]
+    fn trouble_comes_with_a_little_around_it() {
+        assert_eq!(shown("1\n2\n3\nerror: no\n5\n6\n7\n8"), [2, 3, 4, 5, 6]);
+        assert_eq!(shown("a\n0 errors\nfailed: 0\nerrorless\nterror\n"), []);
+        assert_eq!(shown("x\nthread 'main' panicked at src/a.rs\n"), [1, 2]);
+        let traceback = "a\nb\nc\nTraceback (most recent call last):\n  File 1\n    x()\n  File 2\n    y()\n  File 3\nValueError: no\nd\ne\nf";
+        assert_eq!(shown(traceback), (2..=12).collect::<Vec<_>>());
+    }
+}

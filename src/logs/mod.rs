@@ -1,0 +1,15 @@
+//! Which lines of a log somebody asked for: a pattern, errors, the first, the last, so many bytes.
+//! Pure; where the lines come from and how they are shown is not its business.
+//!
+//! What can be found without reading (the end, a moment, a number) is [`crate::record::output`]'s.
+
+mod errors;
+pub mod moment;
+pub mod row;
+mod sieve;
+mod source;
+pub mod text;
+
+pub use row::Row;
+pub use sieve::{Sieve, Wish};
+pub use source::{Events, Source};

@@ -1,0 +1,71 @@
+//! One line to be shown, wherever it comes from: captured output or what a script logged.
+
+use crate::neutral;
+use crate::record::events::Event;
+use crate::record::output::Line;
+use crate::time;
+
+/// What is known of one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// From 1, in the order of the whole log.
+    pub number: u64,
+    /// `output`, `stdout`, `stderr` or `events`.
+    pub stream: &'static str,
+    /// Microseconds since 1970.
+    pub at: Option<u64>,
+    /// Of a logged text.
+    pub level: Option<String>,
+    /// As it was written.
+    pub bytes: Vec<u8>,
+    /// Bytes that are not kept.
+    pub cut: u64,
+    /// A newline ended it.
+    pub ended: bool,
+}
+
+impl Row {
+    /// As people see it: nothing in it moves the cursor.
+    pub fn text(&self) -> String {
+        let text = String::from_utf8_lossy(&self.bytes);
+        if self.level.is_some() {
+            return neutral::line(&text);
+        }
+        let shown = neutral::output(&text);
+        if self.cut == 0 { shown } else { format!("{shown}… [{} bytes more]", self.cut) }
+    }
+
+    /// Whether the bytes are what is shown, as far as a pattern is concerned.
+    pub(super) fn is_plain(&self) -> bool {
+        !self.bytes.iter().any(|byte| matches!(byte, b'\x1b' | b'\r'))
+    }
+}
+
+impl From<Line> for Row {
+    fn from(line: Line) -> Self {
+        Self {
+            number: line.number,
+            stream: line.stream.word(),
+            at: line.at,
+            level: None,
+            bytes: line.bytes,
+            cut: line.cut,
+            ended: line.ended,
+        }
+    }
+}
+
+impl Row {
+    /// The `number`th thing a script logged.
+    pub fn of_event(number: u64, event: Event) -> Self {
+        Self {
+            number,
+            stream: "events",
+            at: event.at.as_deref().and_then(time::parse).map(time::micros),
+            level: Some(event.level),
+            bytes: event.text.into_bytes(),
+            cut: 0,
+            ended: true,
+        }
+    }
+}

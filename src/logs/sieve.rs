@@ -1,0 +1,149 @@
+//! Rows in, the wanted ones out, in order, and never more in hand than were asked for.
+
+use std::collections::VecDeque;
+
+use regex::bytes::Regex;
+
+use super::Row;
+use super::errors::Errors;
+use crate::error::{Error, Result};
+
+/// What was asked for.
+#[derive(Debug, Default)]
+pub struct Wish {
+    /// Only lines that this regular expression matches.
+    pub grep: Option<String>,
+    /// Only lines that look like errors, with a little around them.
+    pub errors: bool,
+    /// Only the first so many.
+    pub head: Option<usize>,
+    /// Only the last so many of what is there, and all that follows.
+    pub tail: Option<usize>,
+    /// At most so many bytes of text.
+    pub max_bytes: Option<usize>,
+    /// Only lines up to this number.
+    pub last: Option<u64>,
+}
+
+/// Lets through what a [`Wish`] asks for.
+#[derive(Debug)]
+pub struct Sieve {
+    grep: Option<Regex>,
+    errors: Option<Errors>,
+    head: usize,
+    room: usize,
+    last: u64,
+    tail: Option<Tail>,
+    is_full: bool,
+    next: Option<u64>,
+}
+
+/// The last rows, while nobody knows yet which are the last.
+#[derive(Debug)]
+struct Tail {
+    count: usize,
+    room: usize,
+    bytes: usize,
+    rows: VecDeque<Row>,
+}
+
+impl Sieve {
+    /// A sieve for `wish`; an error when its pattern is none.
+    pub fn new(wish: &Wish) -> Result<Self> {
+        let room = wish.max_bytes.unwrap_or(usize::MAX);
+        let tail = |count| Tail { count, room, bytes: 0, rows: VecDeque::new() };
+        Ok(Self {
+            grep: wish.grep.as_deref().map(pattern).transpose()?,
+            errors: wish.errors.then(Errors::new).flatten(),
+            head: wish.head.unwrap_or(usize::MAX),
+            room,
+            last: wish.last.unwrap_or(u64::MAX),
+            tail: wish.tail.map(tail),
+            is_full: wish.head == Some(0),
+            next: None,
+        })
+    }
+
+    /// What is to be shown now that `row` came.
+    pub fn take(&mut self, row: Row) -> Vec<Row> {
+        if row.number > self.last {
+            self.is_full = true;
+        }
+        if self.is_full || !self.matches(&row) {
+            return Vec::new();
+        }
+        let rows = match &mut self.errors {
+            Some(errors) => errors.take(row),
+            None => vec![row],
+        };
+        match &mut self.tail {
+            Some(tail) => {
+                rows.into_iter().for_each(|row| tail.hold(row));
+                Vec::new()
+            }
+            None => rows.into_iter().filter_map(|row| self.pass(row)).collect(),
+        }
+    }
+
+    /// All that is there now has come: what was held back is the tail.
+    pub fn caught_up(&mut self) -> Vec<Row> {
+        let held = self.tail.take().map(|tail| tail.rows).unwrap_or_default();
+        held.into_iter().filter_map(|row| self.pass(row)).collect()
+    }
+
+    /// Nothing more will be let through.
+    pub fn is_full(&self) -> bool {
+        self.is_full
+    }
+
+    /// The number of the line where `--max-bytes` ended it.
+    pub fn cut_at(&self) -> Option<u64> {
+        self.next
+    }
+
+    fn matches(&self, row: &Row) -> bool {
+        self.grep.as_ref().is_none_or(|grep| {
+            if row.is_plain() {
+                grep.is_match(&row.bytes)
+            } else {
+                grep.is_match(row.text().as_bytes())
+            }
+        })
+    }
+
+    fn pass(&mut self, row: Row) -> Option<Row> {
+        if self.is_full {
+            return None;
+        }
+        let size = row.bytes.len() + 1;
+        if size > self.room {
+            self.is_full = true;
+            self.next = Some(row.number);
+            return None;
+        }
+        self.room = if self.room == usize::MAX { self.room } else { self.room - size };
+        self.head -= 1;
+        self.is_full = self.head == 0;
+        Some(row)
+    }
+}
+
+impl Tail {
+    fn hold(&mut self, row: Row) {
+        self.bytes += row.bytes.len() + 1;
+        self.rows.push_back(row);
+        while self.rows.len() > self.count || self.bytes > self.room {
+            let Some(row) = self.rows.pop_front() else { break };
+            self.bytes -= row.bytes.len() + 1;
+        }
+    }
+}
+
+fn pattern(text: &str) -> Result<Regex> {
+    Regex::new(text).map_err(|error| {
+        let why = error.to_string();
+        let why = why.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        Error::usage(format!("`{}` is no regular expression: {why}", text.escape_debug()))
+            .next("put a backslash before ( [ { . * + ? | ^ $ \\ that stand for themselves")
+    })
+}

@@ -1,0 +1,77 @@
+//! Where rows come from: a unit's captured output, or what its script logged.
+
+use super::Row;
+use crate::record::output::Reader;
+use crate::record::{Folder, events};
+
+/// Rows of one unit, in order, a batch at a time.
+#[derive(Debug)]
+pub enum Source {
+    /// Captured output, from where its reader was put; and the time before which nothing counts.
+    Output(Box<Reader>, Option<u64>),
+    /// Events of a script.
+    Events(Events),
+}
+
+/// What a script logged, between two times, from a number on.
+#[derive(Debug)]
+pub struct Events {
+    folder: Folder,
+    since: Option<u64>,
+    until: Option<u64>,
+    first: u64,
+    shown: usize,
+}
+
+impl Events {
+    /// Events of the unit in `folder`.
+    pub fn new(folder: &Folder, first: u64, since: Option<u64>, until: Option<u64>) -> Self {
+        Self { folder: folder.clone(), since, until, first, shown: 0 }
+    }
+
+    fn rows(&mut self) -> Vec<Row> {
+        let all = events::read(&self.folder.events());
+        let new = all.len().saturating_sub(self.shown);
+        let said = all.into_iter().enumerate().skip(self.shown);
+        self.shown += new;
+        let said = said.filter(|(_, event)| event.level != "register");
+        let rows = said.map(|(at, event)| Row::of_event(u64::try_from(at).unwrap_or(0) + 1, event));
+        rows.filter(|row| row.number >= self.first && self.is_in_time(row.at)).collect()
+    }
+
+    fn is_in_time(&self, at: Option<u64>) -> bool {
+        at.is_none_or(|at| {
+            self.since.is_none_or(|since| at >= since) && self.until.is_none_or(|until| at <= until)
+        })
+    }
+}
+
+impl Source {
+    /// What came since the last call, a batch of it; none when there is nothing yet.
+    pub fn rows(&mut self) -> Vec<Row> {
+        match self {
+            Self::Output(reader, since) => timely(reader.lines(), *since),
+            Self::Events(events) => events.rows(),
+        }
+    }
+
+    /// Nothing more is going to be written, or read.
+    pub fn close(&mut self) {
+        if let Self::Output(reader, _) = self {
+            reader.close();
+        }
+    }
+
+    /// The last line, when no newline ended it; after [`Source::close`].
+    pub fn rest(&mut self) -> Vec<Row> {
+        match self {
+            Self::Output(reader, since) => timely(reader.rest(), *since),
+            Self::Events(_) => Vec::new(),
+        }
+    }
+}
+
+fn timely(lines: Vec<crate::record::output::Line>, since: Option<u64>) -> Vec<Row> {
+    let rows = lines.into_iter().map(Row::from);
+    rows.filter(|row| row.at.is_none() || row.at >= since).collect()
+}

@@ -1,0 +1,33 @@
+//! The end of a unit's output as one text, harmless and bounded.
+
+use super::Row;
+use crate::record::Folder;
+use crate::record::output::Reader;
+
+/// The last lines of the unit in `folder` that fit into `limit` bytes. The second value tells
+/// whether there are more before them.
+pub fn tail(folder: &Folder, limit: usize) -> (String, bool) {
+    let mut reader = Reader::open(folder.path(), None);
+    reader.close();
+    let mut reader = reader.last_bytes(u64::try_from(limit).unwrap_or(u64::MAX));
+    let mut lines = std::collections::VecDeque::new();
+    let mut size = 0;
+    let mut cut = false;
+    loop {
+        let batch = reader.lines();
+        let last = batch.is_empty();
+        for line in if last { reader.rest() } else { batch } {
+            cut |= lines.is_empty() && line.number > 1;
+            let text = Row::from(line).text() + "\n";
+            size += text.len();
+            lines.push_back(text);
+            while size > limit && lines.len() > 1 {
+                size -= lines.pop_front().map_or(0, |text: String| text.len());
+                cut = true;
+            }
+        }
+        if last {
+            return (lines.into_iter().collect(), cut);
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Reading output back agrees with a simple model, whatever was written when, and whatever became
+//! of the index.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop here")]
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use idlergear::record::index::{Entry, INDEX, Stream};
+use idlergear::record::output::{Line, Reader};
+use proptest::prelude::*;
+
+/// One write of the command: when, where, what.
+#[derive(Debug, Clone)]
+struct Chunk {
+    at: u64,
+    stream: Stream,
+    bytes: Vec<u8>,
+}
+
+/// What a line is to a reader: number, stream, time, text.
+type Seen = (u64, Stream, Option<u64>, String);
+
+fn write(folder: &Path, chunks: &[Chunk]) {
+    let mut line = 0;
+    for chunk in chunks {
+        let path = folder.join(chunk.stream.file());
+        let offset = fs::metadata(&path).map_or(0, |meta| meta.len());
+        append(&path, &chunk.bytes);
+        let len = u32::try_from(chunk.bytes.len()).unwrap();
+        let entry = Entry { at: chunk.at, offset, line, len, stream: chunk.stream };
+        append(&folder.join(INDEX), &entry.encode());
+        line += chunk.bytes.iter().map(|byte| u64::from(*byte == b'\n')).sum::<u64>();
+    }
+}
+
+fn append(path: &Path, bytes: &[u8]) {
+    let mut file = fs::OpenOptions::new().append(true).create(true).open(path).unwrap();
+    file.write_all(bytes).unwrap();
+}
+
+/// All lines, the simple way. The last value says where unfinished ones begin.
+fn model(chunks: &[Chunk]) -> Vec<Seen> {
+    let mut open: [Option<(u64, String)>; 3] = [None, None, None];
+    let mut lines: Vec<Seen> = Vec::new();
+    for chunk in chunks {
+        for byte in &chunk.bytes {
+            let slot = &mut open[chunk.stream as usize];
+            let (at, text) = slot.get_or_insert((0, String::new()));
+            *at = chunk.at;
+            if *byte == b'\n' {
+                let (at, text) = slot.take().unwrap();
+                lines.push((lines.len() as u64 + 1, chunk.stream, Some(at), text));
+            } else {
+                text.push(char::from(*byte));
+            }
+        }
+    }
+    for (stream, open) in Stream::ALL.into_iter().zip(open) {
+        if let Some((at, text)) = open {
+            lines.push((lines.len() as u64 + 1, stream, Some(at), text));
+        }
+    }
+    lines
+}
+
+fn read(mut reader: Reader) -> Vec<Seen> {
+    reader.close();
+    let mut lines: Vec<Line> = Vec::new();
+    loop {
+        let more = reader.lines();
+        if more.is_empty() {
+            break;
+        }
+        lines.extend(more);
+    }
+    lines.extend(reader.rest());
+    let text = |line: &Line| String::from_utf8(line.bytes.clone()).unwrap();
+    lines.iter().map(|line| (line.number, line.stream, line.at, text(line))).collect()
+}
+
+fn closed(folder: &Path, only: Option<Stream>) -> Reader {
+    let mut reader = Reader::open(folder, only);
+    reader.close();
+    reader
+}
+
+fn chunks() -> impl Strategy<Value = Vec<Chunk>> {
+    let stream = prop_oneof![Just(Stream::Stdout), Just(Stream::Stderr)];
+    let chunk = (0..3_u64, stream, "[abc\n]{1,9}");
+    prop::collection::vec(chunk, 0..30).prop_map(|parts| {
+        let mut at = 1;
+        let chunk = |(later, stream, text): (u64, Stream, String)| {
+            at += later;
+            Chunk { at, stream, bytes: text.into_bytes() }
+        };
+        parts.into_iter().map(chunk).collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_way_in_agrees_with_the_model(
+        chunks in chunks(),
+        count in 0..12_usize,
+        at in 0..40_u64,
+        number in 1..40_u64,
+        stream in prop_oneof![Just(None), Just(Some(Stream::Stdout)), Just(Some(Stream::Stderr))],
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), &chunks);
+        let mut all = model(&chunks);
+        all.retain(|line| stream.is_none_or(|only| only == line.1));
+        let reader = || closed(dir.path(), stream);
+        prop_assert_eq!(&read(reader()), &all);
+        let last = all.len().saturating_sub(count);
+        prop_assert_eq!(&read(reader().tail(count)), &all[last..]);
+        let from = |keep: &dyn Fn(&Seen) -> bool| all.iter().filter(|l| keep(l)).cloned().collect::<Vec<_>>();
+        prop_assert_eq!(read(reader().since(at)), from(&|line| line.2 >= Some(at)));
+        prop_assert_eq!(read(reader().until(at)), from(&|line| line.2 <= Some(at)));
+        prop_assert_eq!(read(reader().from_line(number)), from(&|line| line.0 >= number));
+    }
+
+    /// The end of the index is gone, or all of it: no line is.
+    #[test]
+    fn a_short_index_loses_no_line(chunks in chunks(), keep in 0..40_usize, torn in 0..32_usize, count in 0..9_usize) {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), &chunks);
+        let index = dir.path().join(INDEX);
+        if let Ok(bytes) = fs::read(&index) {
+            let length = (keep * Entry::SIZE + torn).min(bytes.len());
+            fs::write(&index, &bytes[..length]).unwrap();
+        }
+        let seen = read(closed(dir.path(), None));
+        let texts = |lines: &[Seen], only| -> Vec<String> {
+            lines.iter().filter(|line| line.1 == only).map(|line| line.3.clone()).collect()
+        };
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            prop_assert_eq!(texts(&seen, stream), texts(&model(&chunks), stream));
+        }
+        let numbers: Vec<u64> = seen.iter().map(|line| line.0).collect();
+        prop_assert_eq!(numbers, (1..=seen.len() as u64).collect::<Vec<_>>());
+        let last = seen.len().saturating_sub(count);
+        prop_assert_eq!(&read(closed(dir.path(), None).tail(count)), &seen[last..]);
+        fs::remove_file(&index).ok();
+        let without = read(closed(dir.path(), None));
+        prop_assert_eq!(without.len(), seen.len());
+        prop_assert!(without.iter().all(|line| line.2.is_none()));
+    }
+
+    #[test]
+    fn pieces_of_a_long_line_are_all_of_it(lengths in prop::collection::vec(0..200_000_usize, 1..6)) {
+        let dir = tempfile::tempdir().unwrap();
+        let at = 1;
+        let bytes = |length: &usize| [vec![b'x'; *length], b"\n".to_vec()].concat();
+        let chunk = |bytes: &[u8]| Chunk { at, stream: Stream::Stdout, bytes: bytes.to_vec() };
+        let all: Vec<u8> = lengths.iter().flat_map(bytes).collect();
+        write(dir.path(), &all.chunks(4096).map(chunk).collect::<Vec<_>>());
+        let mut reader = closed(dir.path(), None).in_pieces();
+        let mut back = Vec::new();
+        loop {
+            let lines = reader.lines();
+            if lines.is_empty() {
+                break;
+            }
+            for line in lines {
+                back.extend_from_slice(&line.bytes);
+                back.extend(line.ended.then_some(b'\n'));
+            }
+        }
+        prop_assert!(back == all);
+        let whole = lengths.iter().map(|length| *length as u64);
+        let mut reader = closed(dir.path(), None);
+        let mut told = Vec::new();
+        loop {
+            let lines = reader.lines();
+            if lines.is_empty() {
+                break;
+            }
+            told.extend(lines.iter().map(|line| line.bytes.len() as u64 + line.cut));
+        }
+        prop_assert_eq!(told, whole.collect::<Vec<_>>());
+    }
+}
