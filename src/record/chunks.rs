@@ -7,7 +7,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::index::{Entry, INDEX, Stream};
+use super::index::{Entry, INDEX, Stream, newlines};
 
 /// How much of a file that the index does not cover is one chunk, bytes.
 const CHUNK: u32 = 64 * 1024;
@@ -184,8 +184,4 @@ impl Chunks {
         }
         covered
     }
-}
-
-fn newlines(bytes: &[u8]) -> u64 {
-    u64::try_from(bytes.iter().filter(|byte| **byte == b'\n').count()).unwrap_or(0)
 }

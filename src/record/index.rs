@@ -83,3 +83,8 @@ impl Entry {
 
 /// The name of the index in a unit's folder.
 pub const INDEX: &str = "index";
+
+/// Lines that end within `bytes`.
+pub fn newlines(bytes: &[u8]) -> u64 {
+    bytes.iter().map(|byte| u64::from(*byte == b'\n')).sum()
+}

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::error::Error;
-use crate::record::index::{Entry, INDEX, Stream};
+use crate::record::index::{Entry, INDEX, Stream, newlines};
 use crate::{private, time};
 
 /// Writes output away. When that fails it says so once and stops trying; nobody waits for it.
@@ -74,10 +74,6 @@ impl Capture {
         self.line += newlines(bytes);
         Ok(())
     }
-}
-
-fn newlines(bytes: &[u8]) -> u64 {
-    bytes.iter().map(|byte| u64::from(*byte == b'\n')).sum()
 }
 
 #[cfg(test)]
