@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn trouble_comes_with_a_little_around_it() {
         assert_eq!(shown("1\n2\n3\nerror: no\n5\n6\n7\n8"), [2, 3, 4, 5, 6]);
-        assert_eq!(shown("a\n0 errors\nfailed: 0\nerrorless\nterror\n"), []);
+        assert_eq!(shown("a\n0 errors\nfailed: 0\nerrorless\nterror\n"), [0; 0]);
         assert_eq!(shown("x\nthread 'main' panicked at src/a.rs\n"), [1, 2]);
         let traceback = "a\nb\nc\nTraceback (most recent call last):\n  File 1\n    x()\n  File 2\n    y()\n  File 3\nValueError: no\nd\ne\nf";
         assert_eq!(shown(traceback), (2..=12).collect::<Vec<_>>());

@@ -78,7 +78,9 @@ impl Sieve {
         };
         match &mut self.tail {
             Some(tail) => {
-                rows.into_iter().for_each(|row| tail.hold(row));
+                for row in rows {
+                    tail.hold(row);
+                }
                 Vec::new()
             }
             None => rows.into_iter().filter_map(|row| self.pass(row)).collect(),

@@ -34,8 +34,8 @@ pub(crate) struct Register {
     #[arg(long)]
     name: Option<String>,
     /// Keep the record, do not tell the daemon
-    #[arg(long)]
-    no_register: bool,
+    #[arg(long = "no-register")]
+    quietly: bool,
     /// The unit as JSON
     #[arg(long)]
     json: bool,
@@ -61,7 +61,7 @@ impl Register {
             kept::script(&folder, &unit.script.sha256, &text);
         }
         let _ = kept::ask_git(&folder, &unit.cwd);
-        if !self.no_register && !paths::no_daemon() {
+        if !self.quietly && !paths::no_daemon() {
             let _ = folder.link_live(&unit.id);
             let _ = autostart::nudge();
         }
