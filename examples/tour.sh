@@ -85,5 +85,5 @@ if python3 -c "import socket; socket.create_connection(('127.0.0.1', $port), 5)"
   exit 1
 fi
 
-say "That was it. The script is 40 lines you can read: scripts/django-dev.sh"
+say 'That was it. To read the script: ig gen django-dev --stdout'
 say "In a project of yours: ig init"

@@ -104,8 +104,11 @@ impl std::error::Error for Error {}
 fn plain(cause: &std::io::Error) -> String {
     let text = cause.to_string();
     let text = text.split(" (os error").next().unwrap_or(&text);
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+    let mut plain = text.to_owned();
+    if let Some(first) = plain.get_mut(..1) {
+        first.make_ascii_lowercase();
+    }
+    plain
 }
 
 #[cfg(test)]

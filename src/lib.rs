@@ -16,7 +16,6 @@ pub mod autostart;
 pub mod port;
 pub mod record;
 pub mod run;
-pub mod shlib;
 pub mod socket;
 pub mod stop;
 pub mod wire;
@@ -31,6 +30,8 @@ pub mod r#gen;
 pub mod init;
 #[cfg(feature = "full")]
 pub mod logs;
+#[cfg(feature = "full")]
+pub mod shlib;
 #[cfg(feature = "full")]
 pub mod suggest;
 #[cfg(feature = "full")]

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::id::UnitId;
 use crate::os::{self, Identity};
+use crate::wire::read::{Fields, json};
 use crate::{paths, private};
 
 /// How many ports from BASE on are tried.
@@ -184,7 +185,15 @@ fn lock(dir: &Path) -> std::io::Result<File> {
 }
 
 fn read(path: &Path) -> Option<Claim> {
-    serde_json::from_slice(&fs::read(path).ok()?).ok()
+    let mut fields = Fields::of(json(&fs::read(path).ok()?).ok()?);
+    Some(Claim {
+        port: fields.number("port")?,
+        base: fields.number("base")?,
+        process: fields.identity("process")?,
+        unit: fields.text("unit").and_then(|id| UnitId::parse(&id)),
+        name: fields.text("name")?,
+        project: fields.text("project").map(PathBuf::from),
+    })
 }
 
 fn is_old(path: &Path) -> bool {

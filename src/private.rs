@@ -1,8 +1,8 @@
 //! Files and folders that no other user may touch: 0600 and 0700 whatever the umask.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use crate::error::{Error, Result};
@@ -15,11 +15,16 @@ pub fn dir(dir: &Path) -> io::Result<()> {
     if let Some(parent) = dir.parent() {
         self::dir(parent)?;
     }
-    match DirBuilder::new().mode(0o700).create(dir) {
-        Ok(()) => fs::set_permissions(dir, Permissions::from_mode(0o700)),
+    match new_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),
-        Err(error) => Err(error),
+        other => other,
     }
+}
+
+/// Makes `dir` with 0700; fails when there is something.
+pub fn new_dir(dir: &Path) -> io::Result<()> {
+    rustix::fs::mkdir(dir, rustix::fs::Mode::RWXU)?;
+    fs::set_permissions(dir, Permissions::from_mode(0o700))
 }
 
 /// Opens `path` for appending, made with 0600, never through a symbolic link.

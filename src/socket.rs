@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::os::Identity;
+use crate::wire::read::{Fields, json};
 use crate::{paths, private};
 
 /// Bytes of a socket path that every kernel takes (Linux 107, macOS 103; `sockaddr_un` of each).
@@ -36,7 +37,12 @@ pub fn recorded() -> Option<Recorded> {
     if flock(&file, FlockOperation::NonBlockingLockShared).is_ok() {
         return None;
     }
-    serde_json::from_slice(&std::fs::read(&path).ok()?).ok()
+    let mut fields = Fields::of(json(&std::fs::read(&path).ok()?).ok()?);
+    Some(Recorded {
+        daemon: fields.identity("daemon")?,
+        socket: fields.text("socket")?.into(),
+        version: fields.text("version")?,
+    })
 }
 
 /// Connects to the daemon of this user, and to nobody else's.

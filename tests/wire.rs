@@ -81,6 +81,7 @@ fn any_text_arrives_as_it_was_sent() {
     let mut runner =
         TestRunner::new(Config { cases: 48, failure_persistence: None, ..Config::default() });
     let outcome = runner.run(&(hostile(), hostile()), |(name, text)| {
+        let name = format!("n{name}");
         let mut client = Foreign::connect(&world);
         let project = world.project();
         let about = json!({

@@ -1,15 +1,22 @@
-//! `lib`: where the shell library is.
+//! `lib`: where the shell library is. `ig` knows: it has the text built in, and writes it out when
+//! needed; here it would only make the helper larger.
 
-use std::process::ExitCode;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 use super::Outcome;
 use super::words::{Words, unknown};
-use crate::shlib;
+use crate::autostart;
+use crate::error::Error;
 
 pub(super) fn run(mut words: Words) -> Outcome {
     if let Some(word) = words.next()? {
         return Err(unknown(&word));
     }
-    println!("{}", shlib::locate()?.display());
-    Ok(ExitCode::SUCCESS)
+    let ig = autostart::find("ig").ok_or_else(|| {
+        Error::new("the library comes with `ig`, which is not installed")
+            .next("cargo install idlergear")
+    })?;
+    let refused = Command::new(&ig).args(["lib", "--path"]).exec();
+    Err(Error::io("run", &ig, &refused))
 }

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use super::words::{Word, Words, unknown};
 use super::{Outcome, daemon, target};
 use crate::error::{Error, Result};
+use crate::neutral;
 use crate::record::{Folder, events};
-use crate::wire::request::{AgentLog, Request};
 
 /// A longer line of stdin is logged in parts: memory has a bound whatever comes in.
 const LINE_LIMIT: u64 = 256 * 1024;
@@ -40,7 +40,7 @@ fn checked(level: String) -> Result<String> {
     if ["debug", "info", "warn", "error"].contains(&level.as_str()) {
         return Ok(level);
     }
-    Err(Error::usage(format!("there is no level `{}`", level.escape_debug()))
+    Err(Error::usage(format!("there is no level `{}`", neutral::line(&level)))
         .next("--level debug, info, warn or error"))
 }
 
@@ -73,13 +73,9 @@ impl Log {
     /// An agent that only the daemon knows.
     fn ask_daemon(&self, text: &str) -> Result<()> {
         let Some(mut client) = daemon::reach(self.strict)? else { return Ok(()) };
-        let log = AgentLog {
-            id: self.id.clone(),
-            project: None,
-            message: text.to_owned(),
-            level: self.level.clone(),
-        };
-        client.call::<serde_json::Value>(&Request::AgentLog(log)).map(drop)
+        let (id, level) = (self.id.as_str(), self.level.as_str());
+        let log = vec![("id", id.into()), ("level", level.into()), ("message", text.into())];
+        client.ask("agent.log", log).map(drop)
     }
 }
 

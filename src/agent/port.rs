@@ -6,8 +6,8 @@ use super::words::{Word, Words, number, unknown};
 use super::{Outcome, target};
 use crate::error::{Error, Result};
 use crate::os::Identity;
-use crate::paths;
 use crate::port::{Claim, claim, claim_fixed};
+use crate::{neutral, paths};
 
 #[derive(Default)]
 struct Args {
@@ -53,7 +53,7 @@ fn parse(mut words: Words) -> Result<Args> {
 
 fn port(text: &str) -> Result<u16> {
     number(text, "BASE").ok().filter(|port| *port > 0).ok_or_else(|| {
-        Error::usage(format!("`{}` is no port", text.escape_debug())).next("1 to 65535")
+        Error::usage(format!("`{}` is no port", neutral::line(text))).next("1 to 65535")
     })
 }
 

@@ -8,14 +8,15 @@ use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use super::words::{Word, Words, unknown};
 use super::{Outcome, daemon, target};
 use crate::error::{Error, Result, exit};
 use crate::id::UnitId;
 use crate::paths;
 use crate::wire::client::Client;
-use crate::wire::reply::{Message, Messages};
-use crate::wire::request::{MessageAck, MessageList, Request, Scope};
+use crate::wire::read::Fields;
 
 /// How often `--wait` looks whether something has come in.
 const INTERVAL: Duration = Duration::from_millis(50);
@@ -71,6 +72,24 @@ fn timed_out(strict: bool) -> ExitCode {
     if strict { ExitCode::from(exit::TIMED_OUT) } else { ExitCode::SUCCESS }
 }
 
+/// What is shown of a message.
+struct Message {
+    seq: u64,
+    from: String,
+    text: String,
+}
+
+impl Message {
+    fn of(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            seq: fields.value("seq").as_u64().unwrap_or_default(),
+            from: fields.text("from").unwrap_or_default(),
+            text: fields.text("text").unwrap_or_default(),
+        }
+    }
+}
+
 struct Inbox {
     id: String,
     strict: bool,
@@ -94,17 +113,17 @@ impl Inbox {
 
     fn unread(&self, waiting: bool) -> Result<Vec<Message>> {
         let Some(mut client) = self.daemon(waiting)? else { return Ok(Vec::new()) };
-        let scope = Scope { project: None, all: true };
-        let agent = Some(self.id.clone());
-        let list = MessageList { agent, unread: true, scope, ..MessageList::default() };
-        client.call::<Messages>(&Request::MessageList(list)).map(|answer| answer.messages)
+        let agent = self.id.as_str().into();
+        let wanted = vec![("agent", agent), ("unread", true.into()), ("all", true.into())];
+        let answer = client.ask("message.list", wanted)?;
+        Ok(Fields::of(answer).list("messages").into_iter().map(Message::of).collect())
     }
 
     fn acknowledge(&self, messages: &[Message]) -> Result<()> {
-        let seqs = messages.iter().map(|message| message.seq).collect();
+        let seqs: Vec<Value> = messages.iter().map(|message| message.seq.into()).collect();
         let Some(mut client) = daemon::reach(self.strict)? else { return Ok(()) };
-        let ack = MessageAck { agent: self.id.clone(), seqs };
-        client.call::<serde_json::Value>(&Request::MessageAck(ack)).map(drop)
+        let ack = vec![("agent", self.id.as_str().into()), ("seqs", seqs.into())];
+        client.ask("message.ack", ack).map(drop)
     }
 
     /// Waits until there may be something to read; false when the time is up.

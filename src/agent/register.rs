@@ -2,15 +2,16 @@
 
 use std::process::ExitCode;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::words::{Word, Words, unknown};
 use super::{Outcome, target};
 use crate::error::{Error, Result};
 use crate::record::register::{Registration, register};
 use crate::record::{Folder, events};
+use crate::wire::read::{json, object};
 use crate::wire::unit::Unit;
-use crate::{autostart, os, paths, private};
+use crate::{autostart, neutral, os, paths, private};
 
 /// What the type is when nobody says.
 const DEFAULT_TYPE: &str = "script";
@@ -33,7 +34,7 @@ pub(super) fn run(words: Words) -> Outcome {
     let shell = args.shell;
     let registration = registration(args)?;
     let (unit, folder) = match around(registration.pid) {
-        Some((unit, folder)) => join(unit, folder, &registration)?,
+        Some((unit, folder)) => join(unit, folder, registration)?,
         None => found(registration)?,
     };
     announce(&unit, &folder, shell);
@@ -51,7 +52,7 @@ fn parse(mut words: Words) -> Result<Args> {
                 "fallback" => args.fallback = Some(words.value()?),
                 "pid" => args.pid = Some(words.number("pid")?),
                 "shell" => args.shell = true,
-                "metadata" => args.metadata.extend(object(&words.value()?)?),
+                "metadata" => args.metadata.extend(metadata(&words.value()?)?),
                 "meta" => args.metadata.extend([pair(&words.value()?)?]),
                 _ => return Err(unknown(&Word::Option(option))),
             },
@@ -61,17 +62,20 @@ fn parse(mut words: Words) -> Result<Args> {
     Ok(args)
 }
 
-fn object(text: &str) -> Result<Map<String, Value>> {
-    serde_json::from_str(text).map_err(|e| {
-        Error::usage(format!("--metadata is no JSON object: {e}"))
-            .next("--metadata '{\"batch\": 7}', or --meta batch=7")
-    })
+fn metadata(text: &str) -> Result<Map<String, Value>> {
+    let problem = match json(text.as_bytes()) {
+        Ok(Value::Object(object)) => return Ok(object),
+        Ok(_) => "it is something else".to_owned(),
+        Err(problem) => problem,
+    };
+    Err(Error::usage(format!("--metadata is no JSON object: {problem}"))
+        .next("--metadata '{\"batch\": 7}', or --meta batch=7"))
 }
 
 fn pair(text: &str) -> Result<(String, Value)> {
     let (key, value) =
         text.split_once('=').filter(|(key, _)| !key.is_empty()).ok_or_else(|| {
-            Error::usage(format!("--meta wants KEY=VALUE, not `{}`", text.escape_debug()))
+            Error::usage(format!("--meta wants KEY=VALUE, not `{}`", neutral::line(text)))
         })?;
     Ok((key.to_owned(), value.into()))
 }
@@ -79,7 +83,7 @@ fn pair(text: &str) -> Result<(String, Value)> {
 fn registration(args: Args) -> Result<Registration> {
     let name = args.name.or(args.fallback).unwrap_or_default();
     if name.is_empty() || name.chars().count() > NAME_LIMIT || name.chars().any(char::is_control) {
-        let problem = format!("an agent cannot be called `{}`", name.escape_debug());
+        let problem = format!("an agent cannot be called `{}`", neutral::line(&name));
         return Err(Error::usage(problem)
             .next(format!("a name of 1 to {NAME_LIMIT} characters, without control characters")));
     }
@@ -98,11 +102,15 @@ fn around(pid: u32) -> Option<(Unit, Folder)> {
     (unit.ended_at.is_none() && (runs_here || itself)).then_some((unit, folder))
 }
 
-fn join(unit: Unit, folder: Folder, with: &Registration) -> Result<(Unit, Folder)> {
-    let said =
-        json!({"name": with.name, "type": with.agent_type, "metadata": with.metadata}).to_string();
+fn join(unit: Unit, folder: Folder, with: Registration) -> Result<(Unit, Folder)> {
+    let said = object(vec![
+        ("name", with.name.into()),
+        ("type", with.agent_type.into()),
+        ("metadata", with.metadata.into()),
+    ]);
     let path = folder.events();
-    events::append(&path, "register", &said).map_err(|e| Error::io("write to", &path, &e))?;
+    events::append(&path, "register", &said.to_string())
+        .map_err(|e| Error::io("write to", &path, &e))?;
     Ok((unit, folder))
 }
 

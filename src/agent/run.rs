@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use super::Outcome;
 use super::words::{Word, Words, unknown};
 use crate::error::{Result, exit};
+use crate::record;
 use crate::run::{self as runner, Plan};
 use crate::wire::unit::Unit;
 
@@ -87,7 +88,8 @@ fn background(plan: &Plan) -> Outcome {
 
 /// Tells the caller, then lets go of its streams.
 fn announce(unit: &Unit) {
-    let line = serde_json::to_string(unit).unwrap_or_default();
+    // JSON's own newlines are only layout: those within a text are escaped.
+    let line = record::json(unit).unwrap_or_default().replace('\n', "");
     let mut stdout = std::io::stdout();
     let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
     let flags = rustix::fs::OFlags::RDWR;

@@ -6,8 +6,6 @@ use super::words::{Word, Words, unknown};
 use super::{Outcome, daemon};
 use crate::error::Error;
 use crate::paths;
-use crate::wire::reply::Sent;
-use crate::wire::request::{MessageSend, Request, Scope};
 
 pub(super) fn run(mut words: Words) -> Outcome {
     let (mut to, mut from, mut text) = (None, None, Vec::new());
@@ -25,10 +23,15 @@ pub(super) fn run(mut words: Words) -> Outcome {
         return Err(Error::usage("nothing to send").next("ig-agent send [--to WHO] TEXT"));
     }
     let from = from.or_else(|| paths::var("IDLERGEAR_AGENT_ID")).or_else(|| paths::var("USER"));
-    let scope = Scope { project: paths::current_project(), all: false };
-    let message = MessageSend { to, from, text: text.join(" "), scope };
+    let project = paths::current_project().map(|root| root.to_string_lossy().into_owned());
+    let message = vec![
+        ("to", to.into()),
+        ("from", from.into()),
+        ("text", text.join(" ").into()),
+        ("project", project.into()),
+    ];
     if let Some(mut client) = daemon::call_up(words.strict())? {
-        client.call::<Sent>(&Request::MessageSend(message))?;
+        client.ask("message.send", message)?;
     }
     Ok(ExitCode::SUCCESS)
 }

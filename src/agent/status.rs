@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::words::{Word, Words, unknown};
 use super::{Outcome, daemon, log, target};
 use crate::error::{Error, Result};
-use crate::wire::request::{AgentUpdateStatus, Request};
+use crate::neutral;
 use crate::wire::unit::Presence;
 
 pub(super) fn run(mut words: Words) -> Outcome {
@@ -31,7 +31,7 @@ pub(super) fn run(mut words: Words) -> Outcome {
 
 fn presence(word: &str) -> Result<Presence> {
     Presence::parse(word).ok_or_else(|| {
-        Error::usage(format!("there is no status `{}`", word.escape_debug()))
+        Error::usage(format!("there is no status `{}`", neutral::line(word)))
             .next("active, idle or busy")
     })
 }
@@ -39,7 +39,9 @@ fn presence(word: &str) -> Result<Presence> {
 /// An agent that only the daemon knows.
 fn ask_daemon(id: String, status: Presence, detail: String, strict: bool) -> Result<()> {
     let Some(mut client) = daemon::reach(strict)? else { return Ok(()) };
-    let detail = Some(detail).filter(|detail| !detail.is_empty());
-    let update = AgentUpdateStatus { id, project: None, status, detail };
-    client.call::<serde_json::Value>(&Request::AgentUpdateStatus(update)).map(drop)
+    let mut update = vec![("id", id.into()), ("status", status.word().into())];
+    if !detail.is_empty() {
+        update.push(("detail", detail.into()));
+    }
+    client.ask("agent.update_status", update).map(drop)
 }

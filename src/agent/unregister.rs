@@ -6,7 +6,6 @@ use super::words::{Word, Words, unknown};
 use super::{Outcome, daemon, target};
 use crate::error::Result;
 use crate::record::register::unregister;
-use crate::wire::request::{Request, Which};
 
 pub(super) fn run(mut words: Words) -> Outcome {
     let (mut id, mut exit_code) = (None, None);
@@ -31,6 +30,5 @@ pub(super) fn run(mut words: Words) -> Outcome {
 
 fn ask_daemon(id: &str, strict: bool) -> Result<()> {
     let Some(mut client) = daemon::reach(strict)? else { return Ok(()) };
-    let which = Which { id: id.to_owned(), project: None };
-    client.call::<serde_json::Value>(&Request::AgentUnregister(which)).map(drop)
+    client.ask("agent.unregister", vec![("id", id.into())]).map(drop)
 }

@@ -3,14 +3,14 @@
 use std::path::Path;
 use std::process::ExitCode;
 use std::thread::sleep;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use super::Outcome;
 use super::words::{Word, Words, number, unknown};
 use crate::error::{Error, Result, exit};
-use crate::record::{self, Folder, lookup};
+use crate::record::{self, lookup};
 use crate::wire::unit::{Logs, Unit};
-use crate::{os, paths, time};
+use crate::{neutral, os, paths, time};
 
 /// How often we look.
 const INTERVAL: Duration = Duration::from_millis(50);
@@ -34,7 +34,8 @@ struct Wait {
     who: String,
     until: Until,
     limit: Duration,
-    began: SystemTime,
+    /// RFC 3339, as moments are in records: one form, so that they compare as text.
+    began: String,
 }
 
 pub(super) fn run(words: Words) -> Outcome {
@@ -75,15 +76,15 @@ fn parse(mut words: Words) -> Result<Wait> {
             other => seconds = number(other, "SECONDS")?,
         }
     }
-    Ok(Wait { who, until, limit: Duration::from_secs(seconds), began: SystemTime::now() })
+    Ok(Wait { who, until, limit: Duration::from_secs(seconds), began: time::now() })
 }
 
 impl Wait {
     /// The unit as it stands now; none while nobody is called that.
     fn find(&self) -> Result<Option<Unit>> {
         let units = units();
-        match lookup::find(&units, &self.who) {
-            Ok(unit) => Ok(Some(unit.clone())),
+        match lookup::find(&units, &self.who).map(|unit| unit.id.clone()) {
+            Ok(id) => Ok(units.into_iter().find(|unit| unit.id == id)),
             Err(error) if error.what().starts_with("nothing here") => Ok(None),
             Err(error) => Err(error),
         }
@@ -92,7 +93,7 @@ impl Wait {
     /// The exit code that `unit` lets us end with, if it does.
     fn look(&self, unit: &Unit, patient_enough: bool) -> Result<Option<u8>> {
         if unit.status.is_terminal() {
-            let recent = ended_after(unit, self.began) || unit.id.as_str() == self.who;
+            let recent = ended_after(unit, &self.began) || unit.id.as_str() == self.who;
             return match self.until {
                 _ if !recent && !patient_enough => Ok(None),
                 Until::Exit => Ok(Some(code_of(unit))),
@@ -106,7 +107,7 @@ impl Wait {
         let seconds = self.limit.as_secs();
         let problem = match (unit, self.until) {
             (None, _) => {
-                format!("nothing called `{}` appeared in {seconds}s", self.who.escape_debug())
+                format!("nothing called `{}` appeared in {seconds}s", neutral::line(&self.who))
             }
             (Some(unit), Until::Ready) => {
                 format!("`{}` ({}) is not ready after {seconds}s", unit.name, unit.id)
@@ -127,8 +128,7 @@ fn units() -> Vec<Unit> {
     if let Some(project) = project.as_deref() {
         units.extend(record::list(&paths::runs_dir(Some(project))));
     }
-    let links = std::fs::read_dir(paths::live_dir()).into_iter().flatten().flatten();
-    for unit in links.filter_map(|link| Folder::at(link.path()).observe().ok()) {
+    for unit in record::list(&paths::live_dir()) {
         if !units.iter().any(|known| known.id == unit.id) {
             units.push(unit);
         }
@@ -136,8 +136,8 @@ fn units() -> Vec<Unit> {
     units
 }
 
-fn ended_after(unit: &Unit, began: SystemTime) -> bool {
-    unit.ended_at.as_deref().and_then(time::parse).is_some_and(|ended| ended >= began)
+fn ended_after(unit: &Unit, began: &str) -> bool {
+    unit.ended_at.as_deref().is_some_and(|ended| ended >= began)
 }
 
 /// It said so, or its processes listen on a port.
@@ -181,13 +181,13 @@ fn last_lines(logs: &Logs) -> Vec<String> {
     let text = filled.unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     let from = lines.len().saturating_sub(LAST_LINES);
-    let plain = |line: &&str| line.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
-    lines[from..].iter().map(plain).collect()
+    lines[from..].iter().map(|line| neutral::line(line)).collect()
 }
 
 fn tail(path: &Path) -> String {
     use std::io::{Read, Seek, SeekFrom};
-    let Ok(mut file) = std::fs::File::open(path) else { return String::new() };
+    let Ok(file) = std::fs::File::open(path) else { return String::new() };
+    let mut file = &file;
     let length = file.metadata().map_or(0, |meta| meta.len());
     let mut bytes = Vec::new();
     let _ = file.seek(SeekFrom::Start(length.saturating_sub(2048)));

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use lexopt::{Arg, Parser, ValueExt};
 
 use crate::error::{Error, Result};
+use crate::neutral;
 
 /// What stands after the verb on the command line.
 #[derive(Debug)]
@@ -58,7 +59,7 @@ impl Words {
     }
 
     /// The same, as a number.
-    pub(super) fn number<T: std::str::FromStr>(&mut self, option: &str) -> Result<T> {
+    pub(super) fn number<T: TryFrom<i64>>(&mut self, option: &str) -> Result<T> {
         number(&self.value()?, &format!("--{option}"))
     }
 }
@@ -78,14 +79,24 @@ fn text(value: OsString) -> String {
     })
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "fits `map_err`")]
 fn bad(error: lexopt::Error) -> Error {
-    Error::usage(error.to_string()).next("ig-agent --help")
+    let (option, problem) = match error {
+        lexopt::Error::MissingValue { option } => (option, "wants a value"),
+        lexopt::Error::UnexpectedValue { option, .. } => (Some(option), "takes no value"),
+        _ => (None, "makes no sense"),
+    };
+    let option = option.unwrap_or_else(|| "the command line".to_owned());
+    Error::usage(format!("{option} {problem}")).next("ig-agent --help")
 }
 
 /// `text` as the number that `what` wants.
-pub(super) fn number<T: std::str::FromStr>(text: &str, what: &str) -> Result<T> {
-    text.parse().map_err(|_| Error::usage(format!("{what} wants a number, not `{text}`")))
+pub(super) fn number<T: TryFrom<i64>>(text: &str, what: &str) -> Result<T> {
+    let number = text.parse::<i64>().ok().and_then(|number| number.try_into().ok());
+    number.ok_or_else(|| no_number(text, what))
+}
+
+fn no_number(text: &str, what: &str) -> Error {
+    Error::usage(format!("{what} wants a number, not `{}`", neutral::line(text)))
 }
 
 /// The error for an option or value that the verb does not know.

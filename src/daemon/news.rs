@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::history::log_line;
-use super::subscribers::Topic;
+use super::subscribers::{Filter, Topic};
 use super::watch::Changed;
 use super::world::World;
 use crate::id::UnitId;
 use crate::record::events::Event;
 use crate::wire::reply::LogLine;
-use crate::wire::unit::Unit;
+use crate::wire::unit::{Logs, Unit};
 
 /// Levels that are lines of a log; the others are what a unit says of itself.
 const LOG_LEVELS: [&str; 4] = ["debug", "info", "warn", "error"];
@@ -106,6 +106,24 @@ impl World {
 
     /// Follows or leaves the output of `id`, as its subscribers want.
     pub(super) fn follow_output(&mut self, id: &UnitId) {
+        let Some(logs) = self.state.get(id).map(|entry| entry.unit.logs.clone()) else { return };
+        self.follow_logs(id, &logs);
+    }
+
+    /// Begins to follow the output of `id` for somebody who is about to subscribe.
+    pub(super) fn follow_for(&mut self, filter: &Filter, id: &UnitId) {
+        let Some(unit) = self.state.get(id).map(|entry| &entry.unit) else { return };
+        let Some(tail) = self.tails.get_mut(id).filter(|_| filter.wants_output(unit)) else {
+            return;
+        };
+        if let Some(watched) = &tail.watched {
+            self.watch.want_output(watched, true);
+        }
+        tail.follow_output(&unit.logs);
+    }
+
+    /// The same, for `logs` that the record names.
+    pub(super) fn follow_logs(&mut self, id: &UnitId, logs: &Logs) {
         let Some(entry) = self.state.get(id) else { return };
         let wanted = self.subscribers.wants_output(&entry.unit);
         let Some(tail) = self.tails.get_mut(id) else { return };
@@ -113,7 +131,7 @@ impl World {
             self.watch.want_output(watched, wanted);
         }
         if wanted {
-            tail.follow_output(&entry.unit.logs);
+            tail.follow_output(logs);
         } else {
             tail.leave_output();
         }

@@ -120,7 +120,7 @@ impl Filter {
     }
 
     /// Whether the output of `unit` must be read for this subscriber.
-    fn wants_output(&self, unit: &Unit) -> bool {
+    pub(super) fn wants_output(&self, unit: &Unit) -> bool {
         (self.output || unit.stream_logs)
             && self.wants_type("log_event")
             && self.covers(&unit.id, unit.project.as_ref())

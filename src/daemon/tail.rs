@@ -102,6 +102,8 @@ pub(super) struct Tail {
     output: Vec<(&'static str, Cursor)>,
     /// Whoever follows the output has heard nothing of it: streams count from their beginning.
     pub(super) is_new: bool,
+    /// Somebody follows the output, known or still to come.
+    is_followed: bool,
 }
 
 /// One line of output.
@@ -125,6 +127,7 @@ impl Tail {
             reader: Reader::default(),
             output: Vec::new(),
             is_new: false,
+            is_followed: false,
         }
     }
 
@@ -134,14 +137,17 @@ impl Tail {
         std::mem::replace(&mut self.stamp, now) != now
     }
 
-    /// Follows the output from its present end, or from its beginning when it is new.
+    /// Follows the output from its present end; from its beginning when the unit is new, or the
+    /// stream came up while the unit was followed already.
     pub(super) fn follow_output(&mut self, logs: &Logs) {
+        let from_end = !self.is_new && !self.is_followed;
+        self.is_followed = true;
         for (stream, path) in streams(logs) {
             if self.output.iter().any(|(name, _)| *name == stream) {
                 continue;
             }
             let mut cursor = Cursor::new(path, 0);
-            if !self.is_new {
+            if from_end {
                 cursor.offset = last_line_start(&cursor.path, cursor.size());
             }
             self.output.push((stream, cursor));
@@ -150,6 +156,7 @@ impl Tail {
 
     pub(super) fn leave_output(&mut self) {
         self.is_new = false;
+        self.is_followed = false;
         self.output.clear();
     }
 

@@ -163,6 +163,10 @@ impl World {
         let lives = [process, runner].iter().flatten().any(os::Identity::is_alive);
         // Looked at after the processes: the last thing a runner does is to write it.
         let record = entry.folder.as_ref().and_then(|folder| folder.load().ok());
+        if let Some(record) = &record {
+            // A unit of a moment may have ended before we knew where its output goes.
+            self.follow_logs(id, &record.logs);
+        }
         match record {
             Some(record) if record.status.is_terminal() => self.end(id, Some(record)),
             _ if !lives => self.end(id, None),

@@ -1,6 +1,5 @@
 //! Linux: /proc and pidfd.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -10,11 +9,16 @@ use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use super::{Identity, PortOwner, Process};
 
 pub(super) fn boot_id() -> String {
-    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+    text("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+}
+
+/// A file's text. Names of processes need not be UTF-8, and must not hide them.
+fn text(path: &str) -> Option<String> {
+    fs::read(path).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
 pub(super) fn process(pid: u32) -> Option<Process> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let stat = text(&format!("/proc/{pid}/stat"))?;
     parse_stat(pid, &stat)
 }
 
@@ -62,10 +66,18 @@ pub(super) fn signal(identity: &Identity, signal: Signal) -> bool {
 }
 
 pub(super) fn listening_ports(pids: &[u32]) -> Vec<u16> {
-    let sockets: BTreeSet<u64> = pids.iter().flat_map(|pid| sockets_of(*pid)).collect();
-    let ports: BTreeSet<u16> =
-        listeners().into_iter().filter(|l| sockets.contains(&l.inode)).map(|l| l.port).collect();
-    ports.into_iter().collect()
+    let mut sockets = Vec::new();
+    for pid in pids {
+        sockets.extend(sockets_of(*pid));
+    }
+    let mut ports: Vec<u16> = Vec::new();
+    for listener in listeners().iter().filter(|l| sockets.contains(&l.inode)) {
+        let at = ports.partition_point(|port| *port < listener.port);
+        if ports.get(at) != Some(&listener.port) {
+            ports.insert(at, listener.port);
+        }
+    }
+    ports
 }
 
 pub(super) fn port_owner(port: u16) -> Option<PortOwner> {
@@ -84,11 +96,12 @@ struct Listener {
 
 /// Listening TCP sockets of this network namespace (`/proc/net/tcp`, state 0A).
 fn listeners() -> Vec<Listener> {
-    ["/proc/net/tcp", "/proc/net/tcp6"]
-        .iter()
-        .filter_map(|path| fs::read_to_string(path).ok())
-        .flat_map(|table| table.lines().skip(1).filter_map(parse_listener).collect::<Vec<_>>())
-        .collect()
+    let mut found = Vec::new();
+    for path in ["/proc/net/tcp", "/proc/net/tcp6"] {
+        let table = text(path).unwrap_or_default();
+        found.extend(table.lines().skip(1).filter_map(parse_listener));
+    }
+    found
 }
 
 fn parse_listener(line: &str) -> Option<Listener> {

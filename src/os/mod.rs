@@ -13,8 +13,6 @@ mod other;
 #[cfg(not(target_os = "linux"))]
 use other as here;
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 
 /// One process, beyond doubt.
@@ -102,16 +100,15 @@ pub fn trees(roots: &[u32]) -> Vec<Vec<Identity>> {
 }
 
 fn tree_among(all: &[Process], boot: &str, root: u32) -> Vec<Identity> {
-    let mut found: BTreeSet<u32> = all
-        .iter()
-        .filter(|p| p.pid == root || p.group == root || p.session == root)
-        .map(|p| p.pid)
-        .collect();
-    found.insert(root);
+    let mut found = vec![root];
+    found.extend(all.iter().filter(|p| p.group == root || p.session == root).map(|p| p.pid));
     loop {
         let before = found.len();
-        let children = all.iter().filter(|p| found.contains(&p.parent)).map(|p| p.pid);
-        found.extend(children.collect::<Vec<_>>());
+        for process in all {
+            if found.contains(&process.parent) && !found.contains(&process.pid) {
+                found.push(process.pid);
+            }
+        }
         if found.len() == before {
             break;
         }

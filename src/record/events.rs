@@ -15,15 +15,13 @@
 //! A record has at most 4,096 bytes with its newline, so that one `write` to a file opened for
 //! appending never mixes with another's. The shell library writes the same form without a process.
 
-use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::SystemTime;
 
-use serde_json::Value;
-
 use crate::private;
 use crate::time;
+use crate::wire::read::{Fields, json};
 use crate::wire::unit::{Presence, Unit};
 
 /// The longest record, newline included.
@@ -46,7 +44,8 @@ pub struct Event {
 /// Puts records together again; feed it the file line by line.
 #[derive(Debug, Default)]
 pub struct Reader {
-    unfinished: HashMap<String, String>,
+    /// Writers and what they have said so far; hardly ever more than one.
+    unfinished: Vec<(String, String)>,
 }
 
 impl Reader {
@@ -56,12 +55,13 @@ impl Reader {
         let [at, writer, flag, level, text] = fields[..] else {
             return foreign(line);
         };
-        let text = unescape(text);
+        let begun = self.unfinished.iter().position(|(by, _)| by == writer);
+        let begun = begun.map(|index| self.unfinished.swap_remove(index).1);
+        let text = begun.unwrap_or_default() + &unescape(text);
         if flag == "+" {
-            self.unfinished.entry(writer.to_owned()).or_default().push_str(&text);
+            self.unfinished.push((writer.to_owned(), text));
             return None;
         }
-        let text = self.unfinished.remove(writer).map_or(text.clone(), |begun| begun + &text);
         Some(Event { at: moment(at), level: level.to_owned(), text })
     }
 }
@@ -177,16 +177,14 @@ pub fn apply_one(event: &Event, unit: &mut Unit) {
 
 /// A script that joined the unit around it names itself there; its runner keeps the record.
 fn apply_registration(text: &str, unit: &mut Unit) {
-    let Ok(Value::Object(mut said)) = serde_json::from_str(text) else { return };
-    if let Some(name) = said.get("name").and_then(Value::as_str).filter(|name| !name.is_empty()) {
-        name.clone_into(&mut unit.name);
+    let mut said = Fields::of(json(text.as_bytes()).unwrap_or_default());
+    if let Some(name) = said.text("name").filter(|name| !name.is_empty()) {
+        unit.name = name;
     }
-    if let Some(agent_type) = said.get("type").and_then(Value::as_str).filter(|t| !t.is_empty()) {
-        agent_type.clone_into(&mut unit.agent_type);
+    if let Some(agent_type) = said.text("type").filter(|agent_type| !agent_type.is_empty()) {
+        unit.agent_type = agent_type;
     }
-    if let Some(Value::Object(metadata)) = said.remove("metadata") {
-        unit.metadata.extend(metadata);
-    }
+    unit.metadata.extend(said.object("metadata"));
 }
 
 #[cfg(test)]

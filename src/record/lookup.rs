@@ -1,6 +1,7 @@
 //! Which unit a person or program means: exact id, exact name, or an id prefix.
 
 use crate::error::{Error, Result};
+use crate::neutral;
 use crate::wire::unit::Unit;
 
 /// The shortest id prefix that is looked up.
@@ -10,7 +11,7 @@ const SHORTEST_PREFIX: usize = 4;
 /// newest first), id prefix of four or more. Two matches are an error that lists them.
 pub fn find<'a>(units: &'a [Unit], query: &str) -> Result<&'a Unit> {
     match candidates(units, query).as_slice() {
-        [] => Err(Error::new(format!("nothing here is called `{}`", query.escape_debug()))
+        [] => Err(Error::new(format!("nothing here is called `{}`", neutral::line(query)))
             .next("ig ps --all")),
         [one] => Ok(one),
         many => Err(ambiguous(query, many)),

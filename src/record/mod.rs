@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::id::UnitId;
+use crate::wire::read;
 use crate::wire::unit::{Status, Unit};
 use crate::{paths, private};
 
@@ -75,16 +76,15 @@ impl Folder {
 
     /// Replaces `run.json` in one step.
     pub fn save(&self, unit: &Unit) -> io::Result<()> {
-        let mut text = serde_json::to_vec_pretty(unit)?;
-        text.push(b'\n');
-        private::replace(&self.file("run.json"), &text)
+        private::replace(&self.file("run.json"), json(unit)?.as_bytes())
     }
 
     /// The record as it was written last.
     pub fn load(&self) -> Result<Unit> {
         let path = self.file("run.json");
         let text = fs::read(&path).map_err(|e| Error::io("read", &path, &e))?;
-        serde_json::from_slice(&text)
+        read::json(&text)
+            .and_then(Unit::try_from)
             .map_err(|e| Error::new(format!("the record is damaged: {e}")).at(path.display()))
     }
 
@@ -118,6 +118,12 @@ impl Folder {
     }
 }
 
+/// `unit` as JSON for people and programs: the contents of `run.json`.
+pub fn json(unit: &Unit) -> io::Result<String> {
+    let text = serde_json::to_string_pretty(unit).map_err(io::Error::other)?;
+    Ok(text + "\n")
+}
+
 /// A new folder. The folder of all runs keeps itself out of git, also where `ig init` never was.
 fn make(dir: &Path) -> io::Result<()> {
     let runs = dir.parent().unwrap_or(dir);
@@ -125,8 +131,7 @@ fn make(dir: &Path) -> io::Result<()> {
         private::dir(runs)?;
         private::replace(&runs.join(".gitignore"), b"*\n")?;
     }
-    fs::DirBuilder::new().create(dir)?;
-    fs::set_permissions(dir, std::os::unix::fs::PermissionsExt::from_mode(0o700))
+    private::new_dir(dir)
 }
 
 /// Whether the unit's own process lives, or, before it was started, its runner.
@@ -135,12 +140,13 @@ pub fn is_alive(unit: &Unit) -> bool {
     own.is_some_and(crate::os::Identity::is_alive)
 }
 
-/// Every unit recorded under `runs`, as it stands now, sorted by start.
-pub fn list(runs: &Path) -> Vec<Unit> {
-    let Ok(entries) = fs::read_dir(runs) else { return Vec::new() };
-    let folders = entries.flatten().map(|entry| Folder::at(entry.path()));
-    let mut units: Vec<Unit> = folders.filter_map(|folder| folder.observe().ok()).collect();
-    sort(&mut units);
+/// Every unit in `dir`, a folder of records or of links to them, as it stands now.
+pub fn list(dir: &Path) -> Vec<Unit> {
+    let mut units = Vec::new();
+    let Ok(entries) = fs::read_dir(dir) else { return units };
+    for entry in entries.flatten() {
+        units.extend(Folder::at(entry.path()).observe());
+    }
     units
 }
 

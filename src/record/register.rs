@@ -68,7 +68,15 @@ pub fn describe_caller(unit: &mut Unit) {
     unit.parent = paths::var("IDLERGEAR_RUN_ID").and_then(|id| crate::id::UnitId::parse(&id));
     unit.agent_id = paths::var("IDLERGEAR_AGENT_ID");
     unit.host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    unit.env_names =
-        std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned()).collect();
-    unit.env_names.sort();
+    unit.env_names = env_names();
+}
+
+/// Sorted as they come in: one insertion is all the sorting there is.
+fn env_names() -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy().into_owned();
+        names.insert(names.partition_point(|known| *known < name), name);
+    }
+    names
 }

@@ -140,7 +140,7 @@ fn is_script(path: &Path) -> bool {
 }
 
 fn is_name(letter: char) -> bool {
-    letter.is_alphanumeric() || "/._-+".contains(letter)
+    letter.is_ascii_alphanumeric() || !letter.is_ascii() || "/._-+".contains(letter)
 }
 
 /// `train` for `./train.sh`, `npm` for `npm run dev`.

@@ -15,6 +15,7 @@ use rustix::termios::{OptionalActions, tcsetattr, tcsetwinsize};
 use super::plan::Plan;
 use super::terminal;
 use crate::error::{Error, Result, exit};
+use crate::neutral;
 use crate::record::index::Stream;
 use crate::wire::unit::Unit;
 
@@ -155,7 +156,7 @@ fn refused(program: &str, cause: &io::Error) -> Error {
         }
         _ => (exit::RUN_FAILED, cause.to_string()),
     };
-    let error = Error::new(format!("cannot run `{}`: {words}", program.escape_debug())).code(code);
+    let error = Error::new(format!("cannot run `{}`: {words}", neutral::line(program))).code(code);
     if exists && code == exit::NOT_EXECUTABLE {
         return error.next(format!("chmod +x {program}, or bash {program}"));
     }

@@ -5,11 +5,12 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::frame::{self, FrameError};
+use super::read::{Fields, json, object};
 use super::reply::{ErrorCode, Event, Welcome};
-use super::request::{Hello, Request};
+use super::request::Request;
 use crate::error::{Error, Result};
 use crate::socket;
 
@@ -42,22 +43,42 @@ impl Client {
         let welcome = Welcome { protocol: 0, version: String::new(), pid: 0 };
         let mut client = Self { reader: BufReader::new(stream), next_id: 1, welcome };
         let client_name = format!("{name}/{}", env!("CARGO_PKG_VERSION"));
-        let hello = Hello { protocol: super::PROTOCOL, client: client_name };
-        client.welcome = client.call(&Request::Hello(hello))?;
+        let hello = vec![("protocol", super::PROTOCOL.into()), ("client", client_name.into())];
+        let mut said = Fields::of(client.ask("hello", hello)?);
+        client.welcome = Welcome {
+            protocol: said.number("protocol").unwrap_or_default(),
+            version: said.text("version").unwrap_or_default(),
+            pid: said.number("pid").unwrap_or_default(),
+        };
         Ok(client)
     }
 
     /// Calls one method and waits for its answer.
     pub fn call<T: DeserializeOwned>(&mut self, request: &Request) -> Result<T> {
+        let request = serde_json::to_value(request).map_err(|e| broken(&e.to_string()))?;
+        let mut request = Fields::of(request);
+        let result = self.exchange(request.value("method"), request.value("params"))?;
+        serde_json::from_value(result).map_err(|e| broken(&e.to_string()))
+    }
+
+    /// [`Self::call`] for the light half, which has no types for what is sent and answered.
+    pub fn ask(&mut self, method: &str, params: Vec<(&str, Value)>) -> Result<Value> {
+        self.exchange(method.into(), object(params))
+    }
+
+    fn exchange(&mut self, method: Value, params: Value) -> Result<Value> {
         let id = self.next_id;
         self.next_id += 1;
-        let mut message = serde_json::to_value(request).map_err(|e| broken(&e.to_string()))?;
-        message["jsonrpc"] = json!("2.0");
-        message["id"] = json!(id);
+        let message = object(vec![
+            ("jsonrpc", "2.0".into()),
+            ("id", id.into()),
+            ("method", method),
+            ("params", params),
+        ]);
         frame::write(self.reader.get_mut(), &message).map_err(|e| explain(&e))?;
         loop {
             let answer = self.read()?;
-            if answer["id"] == json!(id) {
+            if answer["id"].as_u64() == Some(id) {
                 return outcome(answer);
             }
         }
@@ -69,8 +90,7 @@ impl Client {
         let _ = self.reader.get_ref().set_read_timeout(limit);
         match frame::read(&mut self.reader) {
             Ok(line) => {
-                let mut message: Value =
-                    serde_json::from_slice(&line).map_err(|e| broken(&e.to_string()))?;
+                let mut message = json(&line).map_err(|e| broken(&e))?;
                 let event = serde_json::from_value(message["params"].take());
                 event.map(Some).map_err(|e| broken(&e.to_string()))
             }
@@ -81,15 +101,15 @@ impl Client {
 
     fn read(&mut self) -> Result<Value> {
         let line = frame::read(&mut self.reader).map_err(|e| explain(&e))?;
-        serde_json::from_slice(&line).map_err(|e| broken(&e.to_string()))
+        json(&line).map_err(|e| broken(&e))
     }
 }
 
-fn outcome<T: DeserializeOwned>(mut answer: Value) -> Result<T> {
+fn outcome(mut answer: Value) -> Result<Value> {
     if let Some(error) = answer.get("error") {
         return Err(refusal(error));
     }
-    serde_json::from_value(answer["result"].take()).map_err(|e| broken(&e.to_string()))
+    Ok(answer["result"].take())
 }
 
 /// The daemon's refusal in our form: its message already says what, where and what next.

@@ -20,7 +20,7 @@ pub enum FrameError {
 
 /// `message` as one line, or `TooLong`.
 pub fn encode(message: &impl Serialize) -> Result<Vec<u8>, FrameError> {
-    let mut line = serde_json::to_vec(message).map_err(|e| FrameError::Io(e.into()))?;
+    let mut line = serde_json::to_vec(message).map_err(|e| FrameError::Io(io::Error::other(e)))?;
     line.push(b'\n');
     if line.len() > LIMIT { Err(FrameError::TooLong) } else { Ok(line) }
 }

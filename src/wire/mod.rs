@@ -1,10 +1,12 @@
 //! The protocol: JSON-RPC 2.0, one object per line, spoken over the daemon's Unix socket.
 //!
 //! std and serde only, shared by `ig`, `ig-agent` and the daemon. [`request`] holds what may be
-//! asked, [`reply`] what comes back, [`frame`] the lines, [`client`] a blocking caller.
+//! asked, [`reply`] what comes back, [`frame`] the lines, [`client`] a blocking caller. [`unit`] is what most of
+//! it is about, and [`read`] takes one from JSON.
 
 pub mod client;
 pub mod frame;
+pub mod read;
 pub mod reply;
 pub mod request;
 pub mod unit;

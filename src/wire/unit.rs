@@ -56,6 +56,20 @@ impl Kind {
             Self::Dream => 'd',
         }
     }
+
+    /// The word used in files, on the wire and for people.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::LocalBash => "local_bash",
+            Self::LocalAgent => "local_agent",
+            Self::Monitor => "monitor",
+            Self::Lsp => "lsp",
+            Self::RemoteAgent => "remote_agent",
+            Self::InProcessTeammate => "in_process_teammate",
+            Self::LocalWorkflow => "local_workflow",
+            Self::Dream => "dream",
+        }
+    }
 }
 
 /// Where a unit stands in its life. The last three are final.
@@ -75,6 +89,10 @@ pub enum Status {
 }
 
 impl Status {
+    /// Every status.
+    pub const ALL: [Self; 5] =
+        [Self::Pending, Self::Running, Self::Completed, Self::Failed, Self::Killed];
+
     /// Whether a unit never leaves this status.
     pub const fn is_terminal(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Killed)
@@ -134,8 +152,7 @@ impl Presence {
 }
 
 /// The script a unit runs.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Script {
     /// Where it was found; none for an inline command.
     pub path: Option<PathBuf>,
@@ -144,8 +161,7 @@ pub struct Script {
 }
 
 /// The state of the git work tree when the unit started.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Git {
     /// The commit checked out.
     pub commit: Option<String>,
@@ -154,8 +170,7 @@ pub struct Git {
 }
 
 /// Paths of a unit's logs; only those that exist for its way of capture.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Logs {
     /// Everything a terminal would have shown, when the unit had one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -173,81 +188,55 @@ pub struct Logs {
 
 /// One unit. Unknown fields of a newer version are ignored, missing ones are defaults.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Value")] // see `read`
 #[allow(missing_docs, reason = "the names are the contract, and say what they hold")]
 pub struct Unit {
     pub id: UnitId,
     pub kind: Kind,
     pub name: String,
     /// The agent type it registered with, such as `dev-script`.
-    #[serde(rename = "type", default)]
+    #[serde(rename = "type")]
     pub agent_type: String,
-    #[serde(default)]
     pub description: String,
     pub status: Status,
-    #[serde(default)]
     pub presence: Presence,
     /// The command line for people; `argv` has the words.
-    #[serde(default)]
     pub command: String,
-    #[serde(default)]
     pub argv: Vec<String>,
-    #[serde(default)]
     pub cwd: PathBuf,
-    #[serde(default)]
     pub project: Option<PathBuf>,
-    #[serde(default)]
     pub pid: Option<u32>,
     /// RFC 3339, UTC.
     pub started_at: String,
-    #[serde(default)]
     pub ended_at: Option<String>,
     /// By a clock that never jumps.
-    #[serde(default)]
     pub duration_ms: Option<u64>,
-    #[serde(default)]
     pub exit_code: Option<i32>,
     /// The number of the signal it died of.
-    #[serde(default)]
     pub signal: Option<i32>,
-    #[serde(default)]
     pub script: Script,
-    #[serde(default)]
     pub git: Git,
     /// Who started it: a user name.
-    #[serde(default)]
     pub owner: String,
     /// The AI session that owns it.
-    #[serde(default)]
     pub session: Option<String>,
     /// The unit inside which it was started.
-    #[serde(default)]
     pub parent: Option<UnitId>,
     /// The agent that started it.
-    #[serde(default)]
     pub agent_id: Option<String>,
-    #[serde(default)]
     pub ready: bool,
-    #[serde(default)]
     pub ports: Vec<u16>,
-    #[serde(default)]
     pub stale: bool,
-    #[serde(default)]
     pub logs: Logs,
-    #[serde(default)]
     pub metadata: Map<String, Value>,
-    #[serde(default)]
     pub host: String,
     /// Names of the environment's variables, never values.
-    #[serde(default)]
     pub env_names: Vec<String>,
     /// Whether its output goes to the daemon's subscribers too.
-    #[serde(default)]
     pub stream_logs: bool,
     /// The unit's own process.
-    #[serde(default)]
     pub process: Option<Identity>,
     /// The runner that owns its output and its record; none for a script that registered itself.
-    #[serde(default)]
     pub runner: Option<Identity>,
 }
 

@@ -50,7 +50,9 @@ fn no_line_is_lost_or_told_twice_over_restarts() {
         idlergear::record::events::append(&folder.join("events.log"), "info", &format!("line {n}"))
             .unwrap();
     };
-    for n in 0..60 {
+    write(0);
+    assert_eq!(next(&mut lines), "line 0", "it listens");
+    for n in 1..60 {
         match n {
             20 => world.kill_daemon(),
             25 => drop(world.ok(&["daemon", "start"])),
@@ -59,7 +61,7 @@ fn no_line_is_lost_or_told_twice_over_restarts() {
         }
         write(n);
     }
-    for n in 0..60 {
+    for n in 1..60 {
         assert_eq!(next(&mut lines), format!("line {n}"));
     }
 }

@@ -16,6 +16,12 @@ use crate::wire::request::EventSubscribe;
 /// Lines of history at most: they must leave room in the queue.
 const TAIL_LIMIT: usize = 1000;
 
+/// What a unit's folder may hold of logs.
+const LOGS: [&str; 4] = ["events.log", "output.log", "stdout.log", "stderr.log"];
+
+/// How often a log may grow while its history is read before that is taken as it is.
+const TRIES: usize = 20;
+
 pub(super) fn handle(world: &mut World, params: EventSubscribe) -> Reply {
     match subscribe(world, params) {
         Ok((queue, history)) => {
@@ -30,22 +36,43 @@ fn subscribe(world: &mut World, params: EventSubscribe) -> Answer<(Arc<Queue>, u
     let project = params.scope.project.as_deref();
     let unit = params.unit.map(|query| world.state.find(&query, project)).transpose()?;
     let only = unit.as_ref().map(|unit| unit.id.clone());
-    // Others hear of what is there by now; then history and news meet without a gap.
     world.scan();
-    for id in world.state.live_ids() {
-        world.catch_up(&id);
-    }
     let filter = Filter {
         types: params.types,
         unit: only.clone(),
         output: params.output,
         scope: params.scope,
     };
-    let history = if params.tail > 0 { history(world, &filter, params.tail) } else { Vec::new() };
+    let history = meet(world, &filter, params.tail);
     let count = history.len();
-    let queue = world.subscribers.add(filter, history);
-    follow(world, only.as_ref());
-    Ok((queue, count))
+    Ok((world.subscribers.add(filter, history), count))
+}
+
+/// Reads up to now for everybody, then the history for this one, until no file grew in between: so
+/// that history and news meet without a gap and without a line told twice. A log that never rests
+/// may repeat a line there.
+fn meet(world: &mut World, filter: &Filter, tail: usize) -> Vec<Value> {
+    let ids = filter.unit.as_ref().map_or_else(|| world.state.live_ids(), |id| vec![id.clone()]);
+    let mut lines = Vec::new();
+    for _ in 0..TRIES {
+        let before = size(world, &ids);
+        for id in &ids {
+            world.catch_up(id);
+            world.follow_for(filter, id);
+        }
+        lines = if tail > 0 { history(world, filter, tail) } else { Vec::new() };
+        if size(world, &ids) == before {
+            break;
+        }
+    }
+    lines
+}
+
+/// Bytes of all logs of `ids`.
+fn size(world: &World, ids: &[UnitId]) -> u64 {
+    let folders = ids.iter().filter_map(|id| world.folder_of(id));
+    let logs = folders.flat_map(|dir| LOGS.map(|name| dir.join(name)));
+    logs.filter_map(|log| log.metadata().ok()).map(|meta| meta.len()).sum()
 }
 
 fn history(world: &World, filter: &Filter, tail: usize) -> Vec<Value> {
@@ -61,12 +88,4 @@ fn history(world: &World, filter: &Filter, tail: usize) -> Vec<Value> {
     });
     let skipped = lines.len().saturating_sub(TAIL_LIMIT);
     lines.into_iter().skip(skipped).map(|line: LogLine| json!(line)).collect()
-}
-
-/// Begins to follow output that nobody followed until now.
-fn follow(world: &mut World, only: Option<&UnitId>) {
-    let ids = only.map_or_else(|| world.state.live_ids(), |id| vec![id.clone()]);
-    for id in ids {
-        world.follow_output(&id);
-    }
 }
