@@ -33,9 +33,14 @@ pub fn stop(unit: &Unit, grace: Duration) -> Result<Vec<Identity>> {
             unit.status.word()
         )));
     }
+    let processes = processes(unit);
+    if processes.is_empty() && unit.process.is_none() {
+        return Err(Error::new(format!("`{}` ({}) has no process of its own", unit.name, unit.id))
+            .next(format!("end it where it runs, then ig run complete {}", unit.id)));
+    }
     let folder = record::folder_of(unit);
     let _ = private::append(&folder.file(REQUESTED));
-    let left = end(processes(unit), grace);
+    let left = end(processes, grace);
     let runner = unit.runner.as_ref();
     wait(LAST, || !runner.is_some_and(Identity::is_alive));
     Ok(left)

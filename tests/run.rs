@@ -256,3 +256,13 @@ fn runs_keep_themselves_out_of_git() {
     assert!(ig(&world, &["run", "true"]).status().unwrap().success());
     assert_eq!(world.read(".idlergear/runs/.gitignore"), "*\n");
 }
+
+#[test]
+fn what_has_no_process_is_not_said_to_be_stopped() {
+    let world = quiet();
+    let script = "export IDLERGEAR_NO_DAEMON=1; id=$(ig run register ./x.sh 2>/dev/null); ig stop $id; echo $?
+        ig run complete $id --exit-code 0 2>/dev/null; ig run status $id --json";
+    let output = world.bash(script);
+    assert!(stderr(&output).contains("has no process of its own"), "{}", stderr(&output));
+    assert!(stdout(&output).starts_with("1\n") && stdout(&output).contains("\"completed\""));
+}
