@@ -46,20 +46,46 @@ fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Replaces `path` by `bytes` with 0600 in one step: a reader sees the old file or the new one.
+/// Replaces `path` by `bytes` with 0600 in one step: a reader sees the old file or the new one, also
+/// after a power cut.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    replace_with_mode(path, bytes, 0o600)
-}
-
-/// [`replace`] with the mode of your choice, for files that others may read or run.
-pub fn replace_with_mode(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temp = path.with_file_name(format!(".{name}.{}", std::process::id()));
-    let written = write_temp(&temp, bytes, mode).and_then(|()| fs::rename(&temp, path));
+    let temp = temp_beside(path);
+    let written = write_temp(&temp, bytes, 0o600).and_then(|()| fs::rename(&temp, path));
     if written.is_err() {
         let _ = fs::remove_file(&temp);
     }
     written
+}
+
+/// [`replace`] with the mode of your choice, for files that others may read or run and that can be
+/// made again: they trade places with the old file, which spares the wait for the disk that some
+/// file systems make of a rename over one (ext4's `auto_da_alloc`).
+pub fn replace_with_mode(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let temp = temp_beside(path);
+    let written = write_temp(&temp, bytes, mode)
+        .and_then(|()| trade_places(&temp, path).or_else(|_| fs::rename(&temp, path)));
+    // The old file by now, or what was left of a failure.
+    let _ = fs::remove_file(&temp);
+    written
+}
+
+#[cfg(target_os = "linux")]
+fn trade_places(one: &Path, other: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    if !fs::symlink_metadata(other)?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    Ok(renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn trade_places(_one: &Path, _other: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+fn temp_beside(path: &Path) -> std::path::PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{}", std::process::id()))
 }
 
 fn write_temp(temp: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
