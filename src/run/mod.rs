@@ -33,7 +33,7 @@ use crate::error::{Error, Result};
 use crate::os::Identity;
 use crate::record::index::Stream;
 use crate::record::{Folder, register, scripts};
-use crate::wire::unit::{Kind, Logs, Status, Unit};
+use crate::wire::unit::{Logs, Status, Terms, Unit};
 
 pub use plan::Plan;
 pub use settle::End;
@@ -95,7 +95,7 @@ pub fn die_of(end: End) {
 }
 
 fn describe(plan: &Plan, script: Option<&[u8]>) -> Unit {
-    let mut unit = Unit::new(Kind::LocalBash, &plan.name);
+    let mut unit = Unit::new(plan.kind, &plan.name);
     register::describe_caller(&mut unit);
     unit.agent_type.clone_from(&plan.agent_type);
     unit.command = plan.command_line();
@@ -103,6 +103,7 @@ fn describe(plan: &Plan, script: Option<&[u8]>) -> Unit {
     unit.script.path.clone_from(&plan.script);
     unit.script.sha256 = plan.sha256_of(script);
     unit.stream_logs = plan.stream;
+    unit.terms = Terms { background: plan.detached, ..plan.terms.clone() };
     unit.runner = Identity::own();
     unit
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
+use crate::wire::unit::{Kind, Terms};
 
 /// Characters that make a single word a shell string.
 const SHELL_SYNTAX: &[char] = &[
@@ -37,6 +38,10 @@ pub struct Plan {
     pub pty: Option<bool>,
     /// Nobody watches: no terminal, no input, a session of its own.
     pub detached: bool,
+    /// What sort of unit it becomes.
+    pub kind: Kind,
+    /// What was asked for beside the command.
+    pub terms: Terms,
 }
 
 impl Plan {
@@ -64,6 +69,8 @@ impl Plan {
             register: true,
             pty: None,
             detached: false,
+            kind: Kind::LocalBash,
+            terms: Terms::default(),
         })
     }
 

@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use super::unit::{Git, Kind, Logs, Presence, Script, Status, Unit};
+use super::unit::{Alerts, Git, Kind, Logs, Presence, Script, Status, Terms, Unit};
 use crate::id::UnitId;
 use crate::os::Identity;
 
@@ -136,6 +136,8 @@ fn read(from: &mut Fields) -> Option<Unit> {
         stale: from.flag("stale"),
         logs: logs(from.fields("logs")),
         metadata: from.object("metadata"),
+        terms: terms(from.fields("terms")),
+        restarts: from.number("restarts").unwrap_or_default(),
         host: from.text("host").unwrap_or_default(),
         env_names: from.texts("env_names"),
         stream_logs: from.flag("stream_logs"),
@@ -167,6 +169,29 @@ fn logs(mut from: Fields) -> Logs {
     }
 }
 
+/// What was asked for, from an object that may leave out anything.
+pub fn terms(mut from: Fields) -> Terms {
+    Terms {
+        group: from.text("group"),
+        background: from.flag("background"),
+        ready_when: from.text("ready_when"),
+        restart: from.text("restart"),
+        limit: from.text("limit"),
+        persistent: from.flag("persistent"),
+        alerts: alerts(from.fields("alerts")),
+    }
+}
+
+fn alerts(mut from: Fields) -> Alerts {
+    let mut or = |name: &str, default: bool| from.value(name).as_bool().unwrap_or(default);
+    let usual = Alerts::default();
+    Alerts {
+        on_failure: or("on_failure", usual.on_failure),
+        on_success: or("on_success", usual.on_success),
+        on_kill: or("on_kill", usual.on_kill),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,6 +213,9 @@ mod tests {
         unit.ready = true;
         unit.logs.events = Some("/e".into());
         unit.metadata.insert("batch".into(), 7.into());
+        unit.terms.group = Some("back".into());
+        unit.terms.alerts.on_kill = true;
+        unit.restarts = 3;
         unit.env_names = vec!["HOME".into()];
         unit.runner = Some(Identity { pid: 1, start: u64::MAX, boot: "b".into() });
         unit
