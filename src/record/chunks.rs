@@ -166,7 +166,8 @@ impl Chunks {
                 self.made_up.push(entry);
             }
         }
-        self.covered = Some(covered);
+        // Until something was made up, the index may still come.
+        self.covered = Some(covered).filter(|_| !self.made_up.is_empty());
     }
 
     /// How far into each stream the index goes: its last entry of each says.
