@@ -10,6 +10,7 @@ mod logs;
 mod output;
 mod ps;
 mod run;
+mod signals;
 mod start;
 mod stop;
 mod table;
@@ -41,6 +42,7 @@ enum Verb {
     Diff(diff::Args),
     #[command(alias = "kill")]
     Stop(stop::Args),
+    Signals(signals::Args),
     Daemon(daemon::Args),
     Trust(trust::Args),
     Lib(lib::Args),
@@ -62,6 +64,7 @@ pub fn main() -> ExitCode {
         Verb::Output(args) => args.run(),
         Verb::Diff(args) => args.run(),
         Verb::Stop(args) => args.run(),
+        Verb::Signals(args) => args.run(),
         Verb::Daemon(args) => args.run(),
         Verb::Lib(args) => args.run(),
         Verb::Trust(args) => args.run(),
