@@ -20,6 +20,8 @@ mod kinds;
 mod monitors;
 #[path = "daemon/raw.rs"]
 mod raw;
+#[path = "signals/steps.rs"]
+mod steps;
 #[path = "signals/units.rs"]
 mod units;
 
@@ -43,6 +45,11 @@ pub(crate) struct Start<'a> {
 impl Start<'_> {
     /// Starts it and returns what its runner says of it.
     pub(crate) fn run(&self, world: &Sandbox) -> Value {
+        spawn(&mut self.command(world))
+    }
+
+    /// Its runner.
+    pub(crate) fn command(&self, world: &Sandbox) -> Command {
         let mut command = world.command("ig-agent");
         command.args(["run", "--detach", "--no-pty", "--name", self.name]);
         if let Some(kind) = self.kind {
@@ -55,7 +62,7 @@ impl Start<'_> {
             command.env("IDLERGEAR_SESSION", session);
         }
         command.args(["--", "bash", "-c", self.script]);
-        spawn(&mut command)
+        command
     }
 }
 

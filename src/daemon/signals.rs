@@ -21,6 +21,9 @@ use crate::wire::signal::{Attention, Pending, Signal, StreamEvent};
 use crate::wire::unit::{Kind, Unit};
 use crate::{private, time};
 
+/// The longest id of a session, bytes.
+const NAME_LIMIT: usize = 200;
+
 /// The file in a unit's folder in which whoever asks for its end leaves a session.
 const REQUEST: &str = "stop";
 
@@ -74,8 +77,8 @@ impl World {
     /// Who is to be told of `unit`: the session that owns it, else every session that lives in its
     /// project, else the first one that will.
     fn addressees(&mut self, unit: &Unit) -> Vec<String> {
-        if let Some(session) = &unit.session {
-            return vec![session.clone()];
+        if let Some(session) = owner(unit) {
+            return vec![session.to_owned()];
         }
         for (session, project) in self.subscribers.sessions() {
             self.touch(&session, project.as_deref(), SystemTime::now());
@@ -171,6 +174,16 @@ impl World {
             }
         }
     }
+}
+
+/// Whether `name` can be a session's. Any client makes its own.
+pub(super) fn is_session(name: &str) -> bool {
+    !name.is_empty() && name.len() <= NAME_LIMIT && !name.chars().any(char::is_control)
+}
+
+/// The session that owns `unit`.
+pub(super) fn owner(unit: &Unit) -> Option<&str> {
+    unit.session.as_deref().filter(|session| is_session(session))
 }
 
 /// What an emission tells.

@@ -15,6 +15,7 @@ use super::leases::Leases;
 use super::live::{self, Found};
 use super::liveness::Liveness;
 use super::monitors::Monitor;
+use super::signals;
 use super::state::{Change, State};
 use super::store::Store;
 use super::subscribers::{Subscribers, Topic};
@@ -91,6 +92,16 @@ impl World {
         self.live = self.watch.add(&paths::live_dir());
         self.scan();
         self.correct_marks();
+        self.forget_lost();
+    }
+
+    /// What is kept for units that went without an end: their folder was removed.
+    fn forget_lost(&self) {
+        for id in self.noted(Store::followed).unwrap_or_default() {
+            if self.state.live(&id).is_none() && !live::is_linked(&id) {
+                self.noted(|store| store.unfollow(id.as_str()));
+            }
+        }
     }
 
     /// What earlier lives of the daemon knew and no file tells.
@@ -165,7 +176,7 @@ impl World {
     /// Puts a live unit in and watches its processes.
     pub(super) fn register(&mut self, unit: Unit, folder: Option<Folder>) {
         let id = unit.id.clone();
-        if let Some(session) = &unit.session {
+        if let Some(session) = signals::owner(&unit) {
             let started = time::parse(&unit.started_at).unwrap_or(SystemTime::UNIX_EPOCH);
             self.touch(session, unit.project.as_deref(), started);
         }

@@ -44,6 +44,17 @@ fn the_daemon_answers_others_while_it_stops_a_stubborn_unit() {
 }
 
 #[test]
+fn a_run_by_hand_cannot_be_stopped_and_nobody_says_so() {
+    let world = Sandbox::with_project();
+    world.ok(&["daemon", "start"]);
+    let unit = world.ok(&["run", "register", "make it so"]).trim().to_owned();
+    let mut raw = Raw::greeted(&world);
+    assert_eq!(raw.refused("unit.stop", &json!({ "id": unit, "session": "s" })), "not_permitted");
+    let request = world.project().join(".idlergear/runs").join(&unit).join("stop");
+    assert!(!request.exists());
+}
+
+#[test]
 fn a_unit_is_evicted_once_everybody_was_told() {
     let world = Sandbox::with_project();
     world.ok(&["daemon", "start"]);

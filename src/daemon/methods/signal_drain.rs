@@ -5,13 +5,11 @@ use serde_json::json;
 use super::page::Room;
 use super::{Answer, invalid};
 use crate::daemon::connection::{Parcel, Reply};
+use crate::daemon::signals::is_session;
 use crate::daemon::store::Wants;
 use crate::daemon::world::World;
 use crate::wire::request::{Drainer, SignalDrain};
 use crate::wire::signal::{Signal, Signals};
-
-/// The longest id of a session, bytes.
-const NAME_LIMIT: usize = 200;
 
 pub(super) fn handle(world: &mut World, params: &SignalDrain) -> Reply {
     if let Err(error) = arrive(world, &params.drainer) {
@@ -41,7 +39,7 @@ pub(super) fn handle(world: &mut World, params: &SignalDrain) -> Reply {
 /// A session says that it is there.
 pub(super) fn arrive(world: &mut World, drainer: &Drainer) -> Answer<()> {
     let name = &drainer.session;
-    if name.is_empty() || name.len() > NAME_LIMIT || name.chars().any(char::is_control) {
+    if !is_session(name) {
         return Err(invalid("a `session` is named by up to 200 bytes, none of them a control"));
     }
     // What ended before it was asked for is in the answer.

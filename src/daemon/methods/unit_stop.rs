@@ -20,7 +20,7 @@ pub(super) fn handle(world: &mut World, params: &UnitStop) -> Answer<JoinHandle<
     let found = live(world, &params.id, params.project.as_deref())?;
     world.refresh(&found.id);
     let unit = live(world, found.id.as_str(), None)?;
-    if let Some(folder) = world.folder_of(&unit.id) {
+    if let Some(folder) = world.folder_of(&unit.id).filter(|_| unit.process.is_some()) {
         leave_request(&Folder::at(folder), params.session.as_deref());
     }
     let grace = params.grace_ms.map_or(stop::GRACE, Duration::from_millis);
@@ -31,7 +31,7 @@ pub(super) fn handle(world: &mut World, params: &UnitStop) -> Answer<JoinHandle<
                 let left = left.iter().map(|process| process.pid).collect();
                 Ok(json!(Stopped { unit, left }))
             }
-            Err(error) => Err(RpcError::new(ErrorCode::InternalError, error.what())),
+            Err(error) => Err(RpcError::new(ErrorCode::NotPermitted, error.what())),
         })
     }))
 }

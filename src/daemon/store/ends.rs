@@ -42,9 +42,7 @@ impl Store {
             VALUES (?1, ?2, ?3, ?4, ?5)";
         let ended_at = end.unit.ended_at.as_deref().unwrap_or_default();
         self.db.prepare_cached(sql)?.execute(params![id, life, ended_at, record, end.folder])?;
-        for table in ["alerts", "monitors"] {
-            self.db.execute(&format!("DELETE FROM {table} WHERE unit = ?1"), [id])?;
-        }
+        self.unfollow(id)?;
         let seqs = emissions.iter().map(|emission| self.queue(emission));
         let seqs = seqs.collect::<Sqlite<Vec<u64>>>()?;
         change.commit()?;
@@ -90,6 +88,20 @@ impl Store {
             Some((UnitId::parse(&id)?, read::alerts(fields)))
         };
         Ok(rows.flatten().filter_map(choice).collect())
+    }
+
+    /// Live units of which anything is kept.
+    pub(in crate::daemon) fn followed(&self) -> Sqlite<Vec<UnitId>> {
+        let sql = "SELECT unit FROM alerts UNION SELECT unit FROM monitors";
+        let mut query = self.db.prepare(sql)?;
+        let ids = query.query_map([], |row| row.get::<_, String>(0))?;
+        Ok(ids.flatten().filter_map(|id| UnitId::parse(&id)).collect())
+    }
+
+    /// Nothing more is kept of a live unit.
+    pub(in crate::daemon) fn unfollow(&self, id: &str) -> Sqlite<()> {
+        self.db.prepare_cached("DELETE FROM alerts WHERE unit = ?1")?.execute([id])?;
+        self.db.prepare_cached("DELETE FROM monitors WHERE unit = ?1")?.execute([id]).map(drop)
     }
 
     /// How far the lines of the monitor `id` were queued.
