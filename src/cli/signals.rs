@@ -115,6 +115,10 @@ fn lines(signal: &Signal) -> Vec<String> {
         return vec![format!("{at}  {}", folded(digest))];
     }
     let Some(event) = &signal.event else { return vec![format!("{head}  {}", end(signal))] };
+    if event.closing {
+        // The end says the same.
+        return Vec::new();
+    }
     let suppressed = (event.suppressed > 0)
         .then(|| format!("{head}  [{} lines came too fast]", event.suppressed));
     let said = event.line.lines().map(|line| format!("{head}  {}", neutral::line(line)));

@@ -24,6 +24,20 @@ fn people_read_one_line_for_each_end() {
 }
 
 #[test]
+fn people_read_the_lines_of_a_monitor_and_its_end_once() {
+    let world = Sandbox::with_project();
+    world.ok(&["daemon", "start"]);
+    let (name, kind, session) = ("watch", Some("monitor"), Some("s"));
+    Start { name, kind, session, script: "echo one; echo two", ..Start::default() }.run(&world);
+    wait_for_ends(&world);
+    let told = world.ok(&["signals", "--session", "s"]);
+    let said: Vec<&str> = told.lines().map(|line| &line[28..]).collect();
+    assert_eq!(said[..2], ["one", "two"], "{told}");
+    assert!(said[2].starts_with("completed: exit code 0 after "), "{told}");
+    assert_eq!(said.len(), 3);
+}
+
+#[test]
 fn the_session_is_the_one_around_us_or_the_persons() {
     let world = Sandbox::with_project();
     world.ok(&["daemon", "start"]);
