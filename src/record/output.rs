@@ -54,6 +54,9 @@ pub struct Reader {
     unfinished: [Option<Line>; 3],
     /// How far each stream was read, bytes.
     read_to: [u64; 3],
+    /// What was read last of each stream, when it is searched.
+    #[cfg(feature = "full")]
+    buffers: [Vec<u8>; 3],
 }
 
 impl Reader {
@@ -72,6 +75,8 @@ impl Reader {
             in_pieces: false,
             unfinished: [None, None, None],
             read_to: [0; 3],
+            #[cfg(feature = "full")]
+            buffers: Default::default(),
         }
     }
 

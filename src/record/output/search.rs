@@ -6,10 +6,10 @@
 
 use std::ops::Range;
 
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memchr_iter, memrchr};
 
 use super::{BATCH, LONGEST, Line, Reader};
-use crate::record::index::{Entry, Stream, newlines};
+use crate::record::index::{Entry, Stream};
 
 /// Looks through text for lines.
 pub trait Search {
@@ -66,29 +66,31 @@ impl Reader {
     }
 
     fn look_through(&mut self, entries: &[Entry], search: &dyn Search, lines: &mut Vec<Line>) {
-        let of = |stream: Stream| -> Vec<Entry> {
+        let mut buffers = std::mem::take(&mut self.buffers);
+        let streams = Stream::ALL.map(|stream| -> Vec<Entry> {
             entries.iter().filter(|entry| entry.stream == stream).copied().collect()
-        };
-        let streams = Stream::ALL.map(of);
-        let bytes = [0, 1, 2].map(|slot| self.bytes_of(&streams[slot]));
-        if bytes.iter().any(Option::is_none) {
-            return entries.iter().for_each(|entry| self.split(entry, lines));
+        });
+        let mut parts = streams.iter().zip(&mut buffers).filter(|(entries, _)| !entries.is_empty());
+        if parts.all(|(entries, bytes)| self.read(entries, bytes)) {
+            for (entries, bytes) in streams.iter().zip(&buffers) {
+                self.pick(&Stretch { entries, bytes }, search, lines);
+            }
+            lines.sort_by_key(|line| line.number);
+        } else {
+            for entry in entries {
+                self.split(entry, lines);
+            }
         }
-        for (entries, bytes) in streams.iter().zip(bytes.iter().flatten()) {
-            self.pick(&Stretch { entries, bytes }, search, lines);
-        }
-        lines.sort_by_key(|line| line.number);
+        self.buffers = buffers;
     }
 
-    /// All bytes of chunks that follow each other; none when they cannot be searched as they are:
-    /// some are missing, or a line is too long to be kept.
-    fn bytes_of(&mut self, entries: &[Entry]) -> Option<Vec<u8>> {
-        let Some(first) = entries.first() else { return Some(Vec::new()) };
-        let len = entries.iter().map(|entry| u64::from(entry.len)).sum::<u64>();
-        let len = u32::try_from(len).ok()?;
-        let bytes = self.chunks.bytes(&Entry { len, ..*first });
-        let is_whole = bytes.len() == usize::try_from(len).ok()?;
-        (is_whole && !has_long_line(&bytes)).then_some(bytes)
+    /// Reads chunks that follow each other. False when they cannot be searched as they are: some of
+    /// them are missing, or a line is too long to be kept.
+    fn read(&mut self, entries: &[Entry], bytes: &mut Vec<u8>) -> bool {
+        let all = entries.iter().map(|entry| u64::from(entry.len)).sum::<u64>();
+        let Ok(len) = u32::try_from(all) else { return false };
+        self.chunks.read(&Entry { len, ..entries[0] }, bytes);
+        u64::try_from(bytes.len()) == Ok(all) && !has_long_line(bytes)
     }
 
     /// The line that was begun before, the lines that `search` finds, and the line that only begins.
@@ -142,7 +144,8 @@ impl Place {
             self.start += len(&stretch.entries[self.chunk]);
             (self.chunk, self.counted, self.lines) = (self.chunk + 1, self.start, 0);
         }
-        self.lines += newlines(&stretch.bytes[self.counted.min(last)..last]);
+        let between = &stretch.bytes[self.counted.min(last)..last];
+        self.lines += memchr_iter(b'\n', between).count() as u64;
         self.counted = last;
         let entry = stretch.entries[self.chunk];
         (entry, entry.line + 1 + self.lines)
