@@ -13,11 +13,13 @@ pub mod time;
 
 pub mod agent;
 pub mod autostart;
+pub mod config;
 pub mod port;
 pub mod record;
 pub mod run;
 pub mod socket;
 pub mod stop;
+pub mod trust;
 pub mod wire;
 
 #[cfg(feature = "full")]
@@ -34,5 +36,3 @@ pub mod logs;
 pub mod shlib;
 #[cfg(feature = "full")]
 pub mod suggest;
-#[cfg(feature = "full")]
-pub mod trust;

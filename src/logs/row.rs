@@ -2,6 +2,7 @@
 
 use crate::neutral;
 use crate::record::events::Event;
+use crate::record::gap::Gap;
 use crate::record::output::Line;
 use crate::time;
 
@@ -22,11 +23,16 @@ pub struct Row {
     pub cut: u64,
     /// A newline ended it.
     pub ended: bool,
+    /// It is no line: what stood here is missing.
+    pub gap: Option<Gap>,
 }
 
 impl Row {
     /// As people see it: nothing in it moves the cursor.
     pub fn text(&self) -> String {
+        if let Some(gap) = &self.gap {
+            return gap.to_string();
+        }
         let text = String::from_utf8_lossy(&self.bytes);
         if self.level.is_some() {
             return neutral::line(&text);
@@ -51,6 +57,7 @@ impl From<Line> for Row {
             bytes: line.bytes,
             cut: line.cut,
             ended: line.ended,
+            gap: line.gap,
         }
     }
 }
@@ -66,6 +73,7 @@ impl Row {
             bytes: event.text.into_bytes(),
             cut: 0,
             ended: true,
+            gap: None,
         }
     }
 }
