@@ -33,6 +33,8 @@ pub mod init;
 #[cfg(feature = "full")]
 pub mod logs;
 #[cfg(feature = "full")]
+pub mod prune;
+#[cfg(feature = "full")]
 pub mod shlib;
 #[cfg(feature = "full")]
 pub mod suggest;

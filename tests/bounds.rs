@@ -162,3 +162,85 @@ fn a_follower_passes_from_piece_to_piece_and_misses_nothing() {
     assert!(seen == expected, "{} of {} bytes", seen.len(), expected.len());
     assert!(fs::read_dir(folder(&world)).unwrap().count() > 8);
 }
+
+/// Ended runs of the project, oldest first.
+fn runs(world: &Sandbox) -> Vec<String> {
+    let listing: Value = serde_json::from_str(&ok(world, &["run", "list", "--json"])).unwrap();
+    let units = listing["units"].as_array().unwrap();
+    units.iter().map(|unit| unit["name"].as_str().unwrap().to_owned()).collect()
+}
+
+fn prune(world: &Sandbox, variable: &str, value: &str) -> Output {
+    let dir = world.project().join(".idlergear/runs");
+    let mut prune = command(world, "ig", &["prune", dir.to_str().unwrap()]);
+    prune.env(variable, value).output().unwrap()
+}
+
+#[test]
+fn the_oldest_runs_go_first_and_live_ones_never() {
+    let world = Sandbox::with_project();
+    let script = "until [ -e stop ]; do sleep 0.02; done";
+    let mut live = command(&world, "ig", &["run", "--name", "live", "--", "bash", "-c", script])
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    support::wait_until("it runs", || runs(&world) == ["live"]);
+    for name in ["one", "two", "three"] {
+        world.write("x.sh", &format!("echo {name}\n"));
+        ok(&world, &["run", "--name", name, "--", "bash", "x.sh"]);
+    }
+    let scripts = || {
+        let files = fs::read_dir(world.project().join(".idlergear/scripts")).unwrap().flatten();
+        files.filter(|file| file.file_name().len() == 64).count()
+    };
+    assert_eq!(scripts(), 3);
+    prune(&world, "IDLERGEAR_LOGS_MAX_RUNS", "3");
+    assert_eq!(runs(&world), ["live", "two", "three"]);
+    assert_eq!(scripts(), 2, "a script goes with its last run");
+    prune(&world, "IDLERGEAR_LOGS_MAX_PROJECT_BYTES", "1");
+    assert_eq!(runs(&world), ["live"]);
+    assert_eq!(scripts(), 0);
+    let told = ig(&world, &["run", "list"]);
+    assert!(stderr(&told).contains("3 older runs ("), "{}", stderr(&told));
+    world.write("stop", "");
+    assert!(live.wait().unwrap().success());
+}
+
+#[test]
+fn old_runs_go_and_two_at_once_are_no_matter() {
+    let world = Sandbox::with_project();
+    for name in ["old", "new"] {
+        ok(&world, &["run", "--name", name, "--", "true"]);
+    }
+    let old = serde_json::from_str::<Value>(&ok(&world, &["run", "status", "old", "--json"]));
+    let id = old.unwrap()["id"].as_str().unwrap().to_owned();
+    let path = world.project().join(".idlergear/runs").join(id).join("run.json");
+    let text = fs::read_to_string(&path).unwrap();
+    let long_ago = |text: &str| {
+        let ended = text.split("\"ended_at\": \"").nth(1).unwrap().split('"').next().unwrap();
+        text.replace(ended, "2020-01-01T00:00:00.000Z")
+    };
+    fs::write(&path, long_ago(&text)).unwrap();
+    let dir = world.project().join(".idlergear/runs");
+    let mut prunes: Vec<_> = (0..8)
+        .map(|_| command(&world, "ig", &["prune", dir.to_str().unwrap()]).spawn().unwrap())
+        .collect();
+    assert!(prunes.iter_mut().all(|prune| prune.wait().unwrap().success()));
+    assert_eq!(runs(&world), ["new"]);
+}
+
+/// The runner has old runs looked for, not at every start, and does not wait for it.
+#[test]
+fn a_run_has_old_ones_dropped_once_in_a_while() {
+    let world = Sandbox::with_project();
+    for name in ["one", "two"] {
+        ok(&world, &["run", "--name", name, "--", "true"]);
+    }
+    let stamp = world.project().join(".idlergear/runs/.pruned");
+    let hour_ago = std::time::SystemTime::now() - std::time::Duration::from_hours(1);
+    fs::File::options().write(true).open(&stamp).unwrap().set_modified(hour_ago).unwrap();
+    let mut third = command(&world, "ig", &["run", "--name", "three", "--", "true"]);
+    third.env("IDLERGEAR_LOGS_MAX_RUNS", "1").output().unwrap();
+    support::wait_until("the older ones went", || runs(&world).len() == 1);
+    assert_eq!(runs(&world), ["three"]);
+}

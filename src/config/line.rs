@@ -6,13 +6,13 @@
 pub fn find<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let (table, key) = name.rsplit_once('.')?;
     let mut is_here = false;
-    for line in text.lines().map(str::trim) {
+    for line in text.lines().map(str::trim_ascii) {
         if let Some(header) = line.strip_prefix('[') {
-            is_here = header.split(']').next().is_some_and(|header| header.trim() == table);
+            is_here = header.split(']').next().is_some_and(|header| header.trim_ascii() == table);
         } else if let Some((word, value)) = line.split_once('=').filter(|_| is_here)
-            && word.trim() == key
+            && word.trim_ascii() == key
         {
-            return Some(plain(value.trim_start()));
+            return Some(plain(value.trim_ascii_start()));
         }
     }
     None
@@ -22,7 +22,7 @@ fn plain(value: &str) -> &str {
     let quote = value.chars().next().filter(|letter| matches!(letter, '"' | '\''));
     match quote {
         Some(quote) => value[1..].split(quote).next().unwrap_or_default(),
-        None => value.split('#').next().unwrap_or_default().trim_end(),
+        None => value.split('#').next().unwrap_or_default().trim_ascii_end(),
     }
 }
 

@@ -66,8 +66,6 @@ pub enum Origin {
     Project,
     /// The user's file.
     User,
-    /// Nobody set it.
-    Default,
 }
 
 /// What the files say.
@@ -96,25 +94,27 @@ impl Files {
         Self { project: trusted.and_then(text), user: user.and_then(text) }
     }
 
-    /// The value of `key`, and who set it.
-    pub fn value(&self, key: &Key) -> (String, Origin) {
+    /// Who set `key`, and to what; none when nobody did.
+    pub fn find(&self, key: &Key) -> Option<(String, Origin)> {
         if let Some(value) = paths::var(key.variable) {
-            return (value, Origin::Environment);
+            return Some((value, Origin::Environment));
         }
-        let project = self.project.as_deref().filter(|_| key.by_project);
-        let files = [(project, Origin::Project), (self.user.as_deref(), Origin::User)];
-        for (text, origin) in files {
-            if let Some(value) = text.and_then(|text| line::find(text, key.name)) {
-                return (value.to_owned(), origin);
-            }
-        }
-        (key.default.to_owned(), Origin::Default)
+        let said =
+            |text: &Option<String>| line::find(text.as_deref()?, key.name).map(str::to_owned);
+        let project = said(&self.project).filter(|_| key.by_project);
+        let user = || said(&self.user).map(|value| (value, Origin::User));
+        project.map(|value| (value, Origin::Project)).or_else(user)
     }
 
-    /// The value of `key` as a number; one that is none counts as not set.
+    /// The value of `key`, whoever set it.
+    pub fn value(&self, key: &Key) -> String {
+        self.find(key).map_or_else(|| key.default.to_owned(), |(value, _)| value)
+    }
+
+    /// The same as a number; what is none counts as not set.
     pub fn number(&self, key: &Key) -> u64 {
-        let number = line::number(&self.value(key).0);
-        number.or_else(|| line::number(key.default)).unwrap_or_default()
+        let number = |text: &str| line::number(text);
+        number(&self.value(key)).or_else(|| number(key.default)).unwrap_or_default()
     }
 }
 
@@ -147,5 +147,5 @@ impl Bounds {
 
 /// The shell that runs a command given as one string.
 pub fn shell() -> String {
-    Files::read(None).value(&SHELL_PATH).0
+    Files::read(None).value(&SHELL_PATH)
 }

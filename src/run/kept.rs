@@ -41,7 +41,7 @@ pub(crate) fn ask_git(folder: &Folder, cwd: &Path) -> Option<Child> {
 }
 
 /// Old runs are looked for no more often than this.
-const PAUSE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_mins(1);
 
 /// Lets `ig prune` drop runs that are too many or too old; nobody waits for it. Where nobody ever
 /// looked, there is nothing to drop yet.
