@@ -1,5 +1,6 @@
 //! The command line: one file per command, and here the list of them.
 
+mod config;
 mod daemon;
 mod diff;
 mod r#gen;
@@ -8,6 +9,7 @@ mod init;
 mod lib;
 mod logs;
 mod output;
+mod prune;
 mod ps;
 mod run;
 mod signals;
@@ -18,7 +20,7 @@ mod trust;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args as _, Command, FromArgMatches, Parser, Subcommand};
 
 use crate::error::{Error, Result, exit};
 
@@ -45,12 +47,14 @@ enum Verb {
     Signals(signals::Args),
     Daemon(daemon::Args),
     Trust(trust::Args),
+    Config(config::Args),
+    Prune(prune::Args),
     Lib(lib::Args),
 }
 
 /// The whole program: reads the command line, runs the command, tells what went wrong.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
@@ -68,8 +72,33 @@ pub fn main() -> ExitCode {
         Verb::Daemon(args) => args.run(),
         Verb::Lib(args) => args.run(),
         Verb::Trust(args) => args.run(),
+        Verb::Config(args) => args.run(),
+        Verb::Prune(args) => args.run(),
     };
     outcome.unwrap_or_else(|error| fail(&error))
+}
+
+/// Makes the words of one verb.
+type Words = fn(Command) -> Command;
+
+/// Verbs that are called again and again. Making the words of all verbs takes longer than many of
+/// these need for their work: only their own are made.
+const FREQUENT: [(&str, Words); 5] = [
+    ("gen", r#gen::Args::augment_args),
+    ("logs", logs::Args::augment_args),
+    ("ps", ps::Args::augment_args),
+    ("run", run::Args::augment_args),
+    ("start", start::Args::augment_args),
+];
+
+fn parse() -> std::result::Result<Cli, clap::Error> {
+    let verb = std::env::args_os().nth(1).unwrap_or_default();
+    let Some((name, words)) = FREQUENT.into_iter().find(|(name, _)| verb == *name) else {
+        return Cli::try_parse();
+    };
+    let program = Command::new("ig").version(env!("CARGO_PKG_VERSION")).propagate_version(true);
+    let program = program.disable_help_subcommand(true).subcommand(words(Command::new(name)));
+    Cli::from_arg_matches(&program.try_get_matches()?)
 }
 
 /// Help and version go to stdout and succeed; a wrong command line ends with 2, or with 125 when
