@@ -78,9 +78,13 @@ impl Gatherer {
     }
 
     fn take(&mut self, line: Line, now: Instant) {
-        self.progress.line = self.progress.line.max(line.number);
         let is_error = line.stream == Stream::Stderr;
-        self.progress.events += u64::from(!is_error);
+        let (last, events) = match line.gap {
+            Some(gap) => (gap.last, (gap.last + 1).saturating_sub(gap.first)),
+            None => (line.number, u64::from(!is_error)),
+        };
+        self.progress.line = self.progress.line.max(last);
+        self.progress.events += events;
         let text = cut(&Row::from(line).text(), LINE_LIMIT);
         let text = if is_error { format!("stderr: {text}") } else { text };
         self.bytes += text.len() + 1;
@@ -224,9 +228,10 @@ pub(super) fn closing(unit: &Unit) -> StreamEvent {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::gap::{Cause, Gap};
 
     fn line(number: u64, stream: Stream, text: &str) -> Line {
-        Line { number, stream, at: None, bytes: text.into(), cut: 0, ended: true }
+        Line { number, stream, at: None, bytes: text.into(), cut: 0, ended: true, gap: None }
     }
 
     #[test]
@@ -264,6 +269,18 @@ mod tests {
         gatherer.told(now + PAUSE);
         gatherer.take(line(10_001, Stream::Stdout, "x"), now + 30 * PAUSE);
         assert_eq!(gatherer.due, Some(now + 30 * PAUSE + MOMENT), "and comes back");
+    }
+
+    #[test]
+    fn lines_that_are_missing_are_told_and_counted() {
+        let now = Instant::now();
+        let mut gatherer = Gatherer::new(Progress::default(), now);
+        let gap = Gap { first: 1, last: 70, bytes: 999, cause: Cause::Bound };
+        gatherer.take(Line { gap: Some(gap), ..line(1, Stream::Output, "") }, now);
+        gatherer.take(line(71, Stream::Stdout, "x"), now);
+        assert_eq!(gatherer.progress, Progress { line: 71, events: 71 });
+        let event = gatherer.event().unwrap();
+        assert!(event.line.starts_with("... lines 1 to 70 (999 B) were dropped"), "{event:?}");
     }
 
     #[test]

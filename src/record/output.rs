@@ -426,7 +426,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut reader = Reader::open(dir.path(), None);
         assert_eq!(reader.lines(), []);
-        let mut capture = Capture::new(Some(dir.path()));
+        let mut capture = Capture::new(Some(dir.path()), &Bounds::of(None));
         capture.store(Stream::Stdout, b"one\nlast");
         assert_eq!(texts(&reader.lines()), ["one"]);
         reader.close();

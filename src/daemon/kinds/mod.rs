@@ -108,7 +108,9 @@ impl Seen<'_> {
         if self.unit.status.is_terminal() {
             lines.extend(reader.rest());
         }
-        let texts = lines.iter().rev().map(|line| crate::logs::Row::from(line.clone()).text());
+        lines.retain(|line| line.gap.is_none());
+        let texts =
+            lines.iter().rev().map(|line| crate::logs::Row::from(line.clone()).text().into_owned());
         let fits = |text: &String| {
             left = left.saturating_sub(text.len() + 1);
             left > 0
