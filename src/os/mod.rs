@@ -129,6 +129,11 @@ pub fn port_owner(port: u16) -> Option<PortOwner> {
     here::port_owner(port)
 }
 
+/// The command line of `pid`, shortened, on one line. Empty where the system does not tell.
+pub fn command_line(pid: u32) -> String {
+    here::command_line(pid)
+}
+
 /// A pid as rustix wants it.
 pub fn pid(pid: u32) -> Option<rustix::process::Pid> {
     i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw)

@@ -4,6 +4,7 @@
 //! ```text
 //! plan      what to run, under which name (pure)
 //! spawn     the child, on a PTY or on pipes
+//! monitor   the child's parent on a PTY: what makes job control work there
 //! relay     bytes on their way: child -> terminal and capture, keyboard -> child; signals; the end
 //! capture   output files and their index
 //! settle    the record's last word
@@ -15,7 +16,10 @@
 
 pub mod banner;
 pub mod capture;
+mod job;
 pub(crate) mod kept;
+pub mod left;
+mod monitor;
 pub mod plan;
 mod relay;
 mod settle;
@@ -23,6 +27,7 @@ mod signals;
 mod spawn;
 pub mod stream;
 mod terminal;
+mod unix;
 
 use std::time::Instant;
 
@@ -47,7 +52,7 @@ pub fn run(plan: &Plan, on_start: impl FnOnce(&Unit)) -> Result<(Unit, End)> {
     let mut unit = describe(plan, script.as_deref());
     let files = open_record(&mut unit, plan);
     let clock = Instant::now();
-    let mut signals = signals::Signals::catch()?;
+    let mut signals = signals::Signals::catch(spawn::on_pty(plan))?;
     let mut child = match spawn::spawn(plan, &unit) {
         Ok(child) => child,
         Err(error) => {
@@ -58,8 +63,8 @@ pub fn run(plan: &Plan, on_start: impl FnOnce(&Unit)) -> Result<(Unit, End)> {
         }
     };
     unit.status = Status::Running;
-    unit.pid = Some(child.process.id());
-    unit.process = Identity::of(child.process.id());
+    unit.pid = Some(child.pid);
+    unit.process = Identity::of(child.pid);
     files.name_logs(&mut unit, &child);
     let mut capture = files.capture();
     capture.open(&child.streams());

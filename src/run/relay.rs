@@ -6,6 +6,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -13,6 +14,8 @@ use rustix::io::{Errno, read};
 use rustix::process::Signal;
 
 use super::capture::Capture;
+use super::job;
+use super::monitor::{Change, Monitor};
 use super::plan::Plan;
 use super::settle::End;
 use super::signals::{News, Signals};
@@ -31,6 +34,9 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// ...and no longer than this when it pauses.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// How many chunks may come from a command that has stopped, and what it started.
+const ROUNDS: usize = 100;
+
 /// Ctrl-C and Ctrl-\, as nearly every terminal has them.
 const ENDING_KEYS: [u8; 2] = [0x03, 0x1c];
 
@@ -40,8 +46,16 @@ struct Relay<'a> {
     buffer: Vec<u8>,
     /// Keys that the child has not taken yet.
     keys: Vec<u8>,
-    keyboard: bool,
+    /// None when the command has no terminal.
+    raw: Option<Raw>,
+    /// Nothing more can be typed.
+    keys_ended: bool,
     passing: bool,
+    detached: bool,
+    /// We stopped, and have yet to let the command go on.
+    stopped: bool,
+    /// Nobody can tell how the command ends; only that it is there.
+    lost: bool,
     /// Ctrl-C or Ctrl-\ was typed.
     key: bool,
     /// Whoever starts the daemon, and git: children of ours too, to be reaped when they are done.
@@ -59,23 +73,25 @@ pub(super) fn relay(
     helpers: Vec<std::process::Child>,
 ) -> End {
     let raw = child.pty.is_some().then(Raw::enter);
-    let keyboard = raw.as_ref().is_some_and(Raw::has_keyboard);
     let buffer = vec![0; CHUNK];
-    let passing = !plan.detached;
     let mut relay = Relay {
         child,
         capture,
         buffer,
         keys: Vec::new(),
-        keyboard,
-        passing,
+        raw,
+        keys_ended: false,
+        passing: !plan.detached,
+        detached: plan.detached,
+        stopped: false,
+        lost: false,
         key: false,
         helpers,
         end: None,
     };
     let end = relay.until_the_end(signals);
     if plan.tree {
-        stop::sweep(relay.child.process.id(), unit);
+        stop::sweep(relay.child.pid, unit);
     }
     relay.last_words();
     end
@@ -88,8 +104,28 @@ impl Relay<'_> {
             if let Some(end) = self.end {
                 return end;
             }
-            self.turn(Some(signals), None);
+            self.turn(Some(signals), self.patience());
+            if self.stopped {
+                self.go_on();
+            }
+            if self.lost && !self.is_there() {
+                return End { exit_code: None, signal: None, by_key: self.key };
+            }
         }
+    }
+
+    /// How long to wait for something to happen.
+    fn patience(&self) -> Option<Duration> {
+        match (self.stopped, self.lost) {
+            (true, _) => Some(Duration::ZERO),
+            (_, true) => Some(PAUSE),
+            _ => None,
+        }
+    }
+
+    fn is_there(&self) -> bool {
+        let pid = crate::os::pid(self.child.pid);
+        pid.is_some_and(|pid| rustix::process::test_kill_process(pid).is_ok())
     }
 
     /// What the child wrote before it ended is still in the pipes.
@@ -117,6 +153,9 @@ impl Relay<'_> {
                 self.heed(news);
             }
         }
+        if ready.report {
+            self.note_change();
+        }
         ready.any
     }
 
@@ -134,10 +173,15 @@ impl Relay<'_> {
         if let Some(signals) = signals {
             fds.push(PollFd::new(signals, PollFlags::IN));
         }
+        let reports = self.child.reports().filter(|_| signals.is_some() && !self.lost);
+        let report = reports.map(|reports| {
+            fds.push(PollFd::from_borrowed_fd(reports, PollFlags::IN));
+            fds.len() - 1
+        });
         if let Some(pty) = self.child.pty.as_ref().filter(|_| !self.keys.is_empty()) {
             fds.push(PollFd::new(pty, PollFlags::OUT));
         }
-        let keyboard = self.keyboard && self.keys.is_empty();
+        let keyboard = self.has_keyboard() && self.keys.is_empty();
         if keyboard {
             fds.push(PollFd::new(&stdin, PollFlags::IN));
         }
@@ -147,6 +191,7 @@ impl Relay<'_> {
             any,
             sources: (0..sources).filter(|index| is_ready(&fds[*index])).collect(),
             signals: signals.is_some() && is_ready(&fds[sources]),
+            report: report.is_some_and(|index| is_ready(&fds[index])),
             keyboard: keyboard && fds.last().is_some_and(is_ready),
         }
     }
@@ -169,30 +214,40 @@ impl Relay<'_> {
     /// First the user, then the disk.
     fn pass(&mut self, stream: Stream, count: usize) {
         let bytes = &self.buffer[..count];
-        let refused = self.passing && write_all(user_side(stream), bytes).is_err();
+        let passed = if self.passing { write_all(user_side(stream), bytes) } else { Ok(()) };
         self.capture.store(stream, bytes);
-        if refused && stream != Stream::Stderr {
-            self.reader_is_gone();
+        match passed {
+            Err(Errno::PIPE) if stream != Stream::Stderr => self.reader_is_gone(),
+            // A terminal that is gone: the hangup is told by a signal, the record goes on.
+            Err(Errno::IO) if self.child.pty.is_some() => self.passing = false,
+            Err(_) if stream != Stream::Stderr => self.reader_is_gone(),
+            _ => {}
         }
     }
 
     /// Nobody reads our output any more: the child learns it as it would without us, by a broken
-    /// pipe of its own.
+    /// pipe of its own, or by a hangup when it has a terminal.
     fn reader_is_gone(&mut self) {
         self.passing = false;
+        self.child.pty = None;
+        self.keys.clear();
         self.child.sources.retain(|source| source.stream == Stream::Stderr);
+    }
+
+    fn has_keyboard(&self) -> bool {
+        !self.keys_ended && self.raw.as_ref().is_some_and(Raw::has_keyboard)
     }
 
     fn read_keyboard(&mut self) {
         match read(rustix::stdio::stdin(), self.buffer.as_mut_slice()) {
-            Ok(0) => self.keyboard = false,
+            Ok(0) => self.keys_ended = true,
             Ok(count) => {
                 let typed = &self.buffer[..count];
                 self.key |= typed.iter().any(|byte| ENDING_KEYS.contains(byte));
                 self.keys.extend_from_slice(typed);
             }
             Err(Errno::AGAIN | Errno::INTR) => {}
-            Err(_) => self.keyboard = false,
+            Err(_) => self.keys_ended = true,
         }
     }
 
@@ -213,26 +268,83 @@ impl Relay<'_> {
                     terminal::copy_size(pty);
                 }
             }
-            News::Sent(number) => self.tell_child(number),
-            // On pipes the child is in our group and was told by the terminal itself.
-            News::FromTerminal(number) if self.child.pty.is_some() => self.tell_child(number),
-            News::FromTerminal(_) => {}
+            News::Continued => self.go_on(),
+            News::Sent(number) => self.tell_child(number, terminal::is_hung_up()),
+            News::FromTerminal(number) => self.tell_child(number, true),
         }
     }
 
-    fn tell_child(&self, number: i32) {
+    /// What the terminal tells is for everybody in the command's group. On pipes that is our own
+    /// group, which was told by the terminal itself.
+    fn tell_child(&self, number: i32, from_terminal: bool) {
         let signal = Signal::from_named_raw(number);
-        let pid = crate::os::pid(self.child.process.id());
-        if let (None, Some(signal), Some(pid)) = (self.end, signal, pid) {
-            let _ = rustix::process::kill_process(pid, signal);
+        let pid = crate::os::pid(self.child.pid);
+        let (None, Some(signal), Some(pid)) = (self.end, signal, pid) else { return };
+        let _ = match (from_terminal, self.child.monitor()) {
+            (true, Some(_)) => rustix::process::kill_process_group(pid, signal),
+            (true, None) => Ok(()),
+            (false, _) => rustix::process::kill_process(pid, signal),
+        };
+    }
+
+    fn note_change(&mut self) {
+        match self.child.monitor().map(Monitor::change) {
+            Some(Change::Stopped(signal)) => self.stop(signal),
+            Some(Change::Ended(status)) => self.note_end(status),
+            Some(Change::Lost) => self.lost = true,
+            None => {}
         }
+    }
+
+    /// The command has stopped; so do we, for our shell to see. A command that only waits for the
+    /// terminal gets it, if we have it.
+    fn stop(&mut self, signal: i32) {
+        let waits = [Signal::TTIN.as_raw(), Signal::TTOU.as_raw()].contains(&signal);
+        if waits && !terminal::in_background() {
+            return self.go_on();
+        }
+        if self.detached {
+            return;
+        }
+        self.show_the_rest();
+        if let Some(raw) = &mut self.raw {
+            raw.leave();
+        }
+        self.stopped = true;
+        job::stop(signal);
+    }
+
+    /// What was written before the stop is seen before it.
+    fn show_the_rest(&mut self) {
+        for _ in 0..ROUNDS {
+            if !self.turn(None, Some(Duration::ZERO)) {
+                return;
+            }
+        }
+    }
+
+    /// After a stop, or when somebody thinks that there was one.
+    fn go_on(&mut self) {
+        self.stopped = false;
+        let Some(raw) = &mut self.raw else { return };
+        raw.renew();
+        if let Some(pty) = &self.child.pty {
+            terminal::copy_size(pty);
+        }
+        if let Some(monitor) = self.child.monitor().filter(|_| self.end.is_none()) {
+            monitor.go_on(terminal::in_background());
+        }
+    }
+
+    fn note_end(&mut self, status: ExitStatus) {
+        self.end =
+            Some(End { exit_code: status.code(), signal: status.signal(), by_key: self.key });
     }
 
     fn reap(&mut self) {
         self.helpers.retain_mut(|helper| matches!(helper.try_wait(), Ok(None)));
-        if let Ok(Some(status)) = self.child.process.try_wait() {
-            self.end =
-                Some(End { exit_code: status.code(), signal: status.signal(), by_key: self.key });
+        if let Some(status) = self.child.reap() {
+            self.note_end(status);
         }
     }
 }
@@ -248,6 +360,7 @@ struct Ready {
     any: bool,
     sources: Vec<usize>,
     signals: bool,
+    report: bool,
     keyboard: bool,
 }
 

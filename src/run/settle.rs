@@ -8,7 +8,7 @@ use crate::stop;
 use crate::time;
 use crate::wire::unit::{Status, Unit};
 
-/// How a command ended: by itself or by a signal.
+/// How a command ended: by itself, by a signal, or (neither) nobody can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct End {
     /// The code it exited with.
@@ -22,9 +22,10 @@ pub struct End {
 impl End {
     /// The code a shell would show: the exit code, or 128 and the signal.
     pub fn shell_code(self) -> u8 {
-        let code = match self.signal {
-            Some(signal) => i32::from(exit::SIGNAL_BASE) + signal,
-            None => self.exit_code.unwrap_or_default(),
+        let code = match (self.exit_code, self.signal) {
+            (_, Some(signal)) => i32::from(exit::SIGNAL_BASE) + signal,
+            (Some(code), None) => code,
+            (None, None) => i32::from(exit::RUN_FAILED),
         };
         u8::try_from(code & 0xff).unwrap_or(exit::FAILED)
     }

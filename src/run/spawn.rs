@@ -1,19 +1,20 @@
 //! Starting the command: on a PTY of its own session, or on pipes.
 //!
-//! The one place with `unsafe`: between fork and exec the child makes the PTY its terminal, for
-//! which std has no word.
-#![allow(unsafe_code, reason = "pre_exec: the child's session and terminal")]
+//! With `unsafe`, for what a child does between fork and exec.
+#![allow(unsafe_code, reason = "pre_exec: the child's group and terminal")]
 
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
+use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{OptionalActions, tcsetattr, tcsetwinsize};
+use rustix::termios::{OptionalActions, tcsetattr, tcsetpgrp, tcsetwinsize};
 
+use super::monitor::{self, Monitor, Stage};
 use super::plan::Plan;
-use super::terminal;
+use super::{terminal, unix};
 use crate::error::{Error, Result, exit};
 use crate::neutral;
 use crate::record::index::Stream;
@@ -21,7 +22,8 @@ use crate::wire::unit::Unit;
 
 /// A running command and where its output comes from.
 pub(super) struct Child {
-    pub(super) process: std::process::Child,
+    pub(super) pid: u32,
+    parent: Parent,
     pub(super) sources: Vec<Source>,
     /// The terminal's other end, when the command has one.
     pub(super) pty: Option<OwnedFd>,
@@ -33,7 +35,33 @@ pub(super) struct Source {
     pub(super) stream: Stream,
 }
 
+/// Who waits for the command.
+enum Parent {
+    Us(std::process::Child),
+    Monitor(Monitor),
+}
+
 impl Child {
+    /// What becomes readable when something happened to the command; without one, SIGCHLD tells.
+    pub(super) fn reports(&self) -> Option<BorrowedFd<'_>> {
+        self.monitor().map(Monitor::reports)
+    }
+
+    pub(super) fn monitor(&self) -> Option<&Monitor> {
+        match &self.parent {
+            Parent::Us(_) => None,
+            Parent::Monitor(monitor) => Some(monitor),
+        }
+    }
+
+    /// The end of a command that is our own child.
+    pub(super) fn reap(&mut self) -> Option<ExitStatus> {
+        match &mut self.parent {
+            Parent::Us(process) => process.try_wait().ok().flatten(),
+            Parent::Monitor(_) => None,
+        }
+    }
+
     pub(super) fn streams(&self) -> Vec<Stream> {
         self.sources.iter().map(|source| source.stream).collect()
     }
@@ -47,9 +75,17 @@ pub(super) fn spawn(plan: &Plan, unit: &Unit) -> Result<Child> {
     if plan.tree {
         end_with_us(&mut command);
     }
-    let on_pty = plan.pty.unwrap_or_else(|| !plan.detached && terminal::is_interactive());
-    let child = if on_pty { on_terminal(command) } else { on_pipes(command, plan.detached) };
+    let child = if on_pty(plan) {
+        on_terminal(command, plan.tree)
+    } else {
+        on_pipes(command, plan.detached)
+    };
     child.map_err(|cause| refused(&plan.argv[0], &cause))
+}
+
+/// Whether the command gets a terminal of its own.
+pub(super) fn on_pty(plan: &Plan) -> bool {
+    plan.pty.unwrap_or_else(|| !plan.detached && terminal::is_interactive())
 }
 
 /// What a unit's child sees of us.
@@ -74,33 +110,41 @@ fn on_pipes(mut command: Command, detached: bool) -> io::Result<Child> {
         process.stderr.take().map(|pipe| Source { fd: pipe.into(), stream: Stream::Stderr });
     let sources: Vec<Source> = stdout.into_iter().chain(stderr).collect();
     sources.iter().try_for_each(|source| non_blocking(&source.fd))?;
-    Ok(Child { process, sources, pty: None })
+    Ok(Child { pid: process.id(), parent: Parent::Us(process), sources, pty: None })
 }
 
-fn on_terminal(mut command: Command) -> io::Result<Child> {
+fn on_terminal(command: Command, tree: bool) -> io::Result<Child> {
     let (master, slave) = open_pty()?;
-    command.stdin(slave.try_clone()?).stdout(slave.try_clone()?);
     let apart = !rustix::termios::isatty(rustix::stdio::stderr());
-    if apart {
-        command.stderr(Stdio::piped());
-    } else {
-        command.stderr(slave.try_clone()?);
-    }
-    // SAFETY: setsid and ioctl are async-signal-safe, and nothing here allocates or locks.
+    let pipe = if apart { Some(pipe_with(PipeFlags::CLOEXEC)?) } else { None };
+    let (stderr, writer) = pipe.unzip();
+    let foreground = !terminal::in_background();
+    let stage = Stage { master, slave, stderr: writer, foreground, tree };
+    let (monitor, pid, master) = monitor::start(command, stage)?;
+    let output = Source { fd: master.try_clone()?, stream: Stream::Output };
+    let stderr = stderr.map(|fd| Source { fd, stream: Stream::Stderr });
+    let sources: Vec<Source> = std::iter::once(output).chain(stderr).collect();
+    sources.iter().try_for_each(|source| non_blocking(&source.fd))?;
+    Ok(Child { pid, parent: Parent::Monitor(monitor), sources, pty: Some(master) })
+}
+
+/// Makes `command` lead a process group, in the foreground of its terminal if so wished: before it
+/// runs, so that it never sees anything else.
+pub(super) fn in_own_group(command: &mut Command, foreground: bool) {
+    // SAFETY: setpgid, ioctl and sigaction are async-signal-safe, and nothing here allocates.
     unsafe {
-        command.pre_exec(|| {
-            rustix::process::setsid()?;
-            rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?;
+        command.pre_exec(move || {
+            rustix::process::setpgid(None, None)?;
+            if foreground {
+                let own = rustix::process::getpid();
+                let take = || tcsetpgrp(rustix::stdio::stdin(), own);
+                unix::ignoring(signal_hook::consts::SIGTTOU, take)?;
+            }
+            // What the monitor holds back is its own affair.
+            unix::Held::release_all();
             Ok(())
         });
     }
-    let mut process = command.spawn()?;
-    let output = Source { fd: master.try_clone()?, stream: Stream::Output };
-    let stderr =
-        process.stderr.take().map(|pipe| Source { fd: pipe.into(), stream: Stream::Stderr });
-    let sources: Vec<Source> = std::iter::once(output).chain(stderr).collect();
-    sources.iter().try_for_each(|source| non_blocking(&source.fd))?;
-    Ok(Child { process, sources, pty: Some(master) })
 }
 
 /// A new PTY with the settings and the size of the user's own terminal.

@@ -20,20 +20,45 @@ pub(super) fn settings() -> (Option<Termios>, Option<Winsize>) {
     (tcgetattr(stdio::stdin()).ok(), tcgetwinsize(stdio::stdout()).ok())
 }
 
-/// Raw mode; dropping it brings back what was there. In a background job the terminal is not ours
-/// to change, and is left alone.
+/// Whether we are a background job: the terminal is not ours to read or to change.
+pub(super) fn in_background() -> bool {
+    tcgetpgrp(stdio::stdin()).is_ok_and(|group| group != getpgrp())
+}
+
+/// Whether the user's terminal is gone.
+pub(super) fn is_hung_up() -> bool {
+    tcgetattr(stdio::stdin()).is_err_and(|error| error == Errno::IO)
+}
+
+/// Raw mode, and what was there before; dropping it brings that back.
 pub(super) struct Raw(Option<Termios>);
 
 impl Raw {
+    /// Raw from now on, unless the terminal is another job's.
     pub(super) fn enter() -> Self {
-        let foreground = tcgetpgrp(stdio::stdin()).is_ok_and(|group| group == getpgrp());
-        let before = tcgetattr(stdio::stdin()).ok().filter(|_| foreground);
-        if let Some(before) = &before {
-            let mut raw = before.clone();
-            raw.make_raw();
-            let _ = tcsetattr(stdio::stdin(), OptionalActions::Drain, &raw);
+        let mut raw = Self(None);
+        raw.renew();
+        raw
+    }
+
+    /// The keys are ours again, or not: the shell has moved our job.
+    pub(super) fn renew(&mut self) {
+        if in_background() {
+            self.0 = None;
+            return;
         }
-        Self(before)
+        let Ok(now) = tcgetattr(stdio::stdin()) else { return };
+        let mut raw = now.clone();
+        raw.make_raw();
+        let _ = tcsetattr(stdio::stdin(), OptionalActions::Drain, &raw);
+        self.0.get_or_insert(now);
+    }
+
+    /// Brings back what was there.
+    pub(super) fn leave(&mut self) {
+        if let Some(before) = self.0.take().filter(|_| !in_background()) {
+            let _ = tcsetattr(stdio::stdin(), OptionalActions::Drain, &before);
+        }
     }
 
     /// Whether the keyboard is ours to read.
@@ -44,9 +69,7 @@ impl Raw {
 
 impl Drop for Raw {
     fn drop(&mut self) {
-        if let Some(before) = &self.0 {
-            let _ = tcsetattr(stdio::stdin(), OptionalActions::Drain, before);
-        }
+        self.leave();
     }
 }
 

@@ -133,6 +133,6 @@ impl Args {
 
     #[allow(clippy::unused_self, reason = "reads as the counterpart of the header")]
     fn footer(&self, unit: &Unit) {
-        eprint!("{}", banner::footer(unit));
+        eprint!("{}{}", banner::footer(unit), run::left::behind(unit));
     }
 }

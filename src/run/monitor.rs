@@ -1,0 +1,254 @@
+//! The monitor: a copy of the runner that leads the session on the command's terminal and is the
+//! command's parent.
+//!
+//! A command that led the session itself would be an orphaned process group, which ignores Ctrl-Z.
+//! With a parent in its session it can be stopped; the monitor reports that, and the runner stops
+//! as its own shell expects. It holds nothing of the user's: when it is killed, the command is hung
+//! up as by a closed terminal, and the runner goes on to keep what the command still writes.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, ExitStatus};
+
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Pid, Signal, WaitOptions};
+use rustix::termios::tcsetpgrp;
+use signal_hook::consts::{
+    SIGALRM, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN,
+    SIGTTOU, SIGUSR1, SIGUSR2, SIGWINCH,
+};
+
+use super::unix::{self, Held};
+
+/// Told by the runner: the command goes on in the foreground of its terminal, or in the background.
+const GO_ON: [Signal; 2] = [Signal::USR1, Signal::USR2];
+
+/// What the monitor answers to.
+const HEARD: [i32; 4] = [SIGCHLD, SIGUSR1, SIGUSR2, SIGTERM];
+
+/// What is meant for others in its session.
+const UNHEARD: [i32; 8] = [SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGPIPE, SIGALRM];
+
+/// What the runner catches, and the command must not inherit in any way.
+const CAUGHT: [i32; 10] =
+    [SIGCHLD, SIGWINCH, SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGTSTP, SIGCONT];
+
+/// The terminal that is made ready for the command.
+pub(super) struct Stage {
+    pub(super) master: OwnedFd,
+    pub(super) slave: OwnedFd,
+    /// Where stderr goes when not to the terminal.
+    pub(super) stderr: Option<OwnedFd>,
+    /// Whether the command may read and set its terminal.
+    pub(super) foreground: bool,
+    /// Whether the command must end when the runner is gone.
+    pub(super) tree: bool,
+}
+
+/// The runner's side.
+pub(super) struct Monitor {
+    pid: Pid,
+    reports: OwnedFd,
+}
+
+/// What became of the command.
+pub(super) enum Change {
+    /// By this signal.
+    Stopped(i32),
+    Ended(ExitStatus),
+    /// The monitor is gone; nobody can tell how the command ends.
+    Lost,
+}
+
+/// What the monitor tells: eight bytes at a time, which a pipe keeps together.
+enum Report {
+    Started(i32),
+    Refused(i32),
+    Changed(i32),
+}
+
+/// Starts `command` on the stage. Returns the monitor, the command's pid and the terminal's master.
+pub(super) fn start(command: Command, stage: Stage) -> io::Result<(Monitor, u32, OwnedFd)> {
+    let runner = rustix::process::getpid();
+    let (reports, writer) = pipe_with(PipeFlags::CLOEXEC)?;
+    let Some(pid) = unix::fork()? else {
+        drop(reports);
+        unix::exit(lead(command, stage, &writer, runner));
+    };
+    drop(writer);
+    let monitor = Monitor { pid, reports };
+    match monitor.read() {
+        Some(Report::Started(command)) => Ok((monitor, command.unsigned_abs(), stage.master)),
+        Some(Report::Refused(0)) => Err(io::ErrorKind::InvalidInput.into()),
+        Some(Report::Refused(error)) => Err(io::Error::from_raw_os_error(error)),
+        _ => Err(io::ErrorKind::Interrupted.into()),
+    }
+}
+
+impl Monitor {
+    /// Readable when there is a [`Change`].
+    pub(super) fn reports(&self) -> BorrowedFd<'_> {
+        self.reports.as_fd()
+    }
+
+    /// The next change. Waits for it.
+    pub(super) fn change(&self) -> Change {
+        let Some(Report::Changed(status)) = self.read() else { return Change::Lost };
+        let status = ExitStatus::from_raw(status);
+        status.stopped_signal().map_or(Change::Ended(status), Change::Stopped)
+    }
+
+    /// Lets a stopped command go on.
+    pub(super) fn go_on(&self, background: bool) {
+        let _ = rustix::process::kill_process(self.pid, GO_ON[usize::from(background)]);
+    }
+
+    fn read(&self) -> Option<Report> {
+        let mut bytes = [0; 8];
+        let count = loop {
+            match rustix::io::read(&self.reports, &mut bytes) {
+                Err(rustix::io::Errno::INTR) => {}
+                other => break other.ok()?,
+            }
+        };
+        let [kind, _, _, _, value @ ..] = bytes;
+        let value = i32::from_ne_bytes(value);
+        (count == bytes.len()).then_some(match kind {
+            0 => Report::Started(value),
+            1 => Report::Refused(value),
+            _ => Report::Changed(value),
+        })
+    }
+}
+
+fn tell(runner: &OwnedFd, report: &Report) {
+    let (kind, value) = match report {
+        Report::Started(value) => (0, value),
+        Report::Refused(value) => (1, value),
+        Report::Changed(value) => (2, value),
+    };
+    let mut bytes = [kind, 0, 0, 0, 0, 0, 0, 0];
+    bytes[4..].copy_from_slice(&value.to_ne_bytes());
+    let _ = rustix::io::write(runner, &bytes);
+}
+
+/// The monitor's whole life, in the copy. Returns the copy's exit code.
+fn lead(mut command: Command, stage: Stage, runner: &OwnedFd, runner_pid: Pid) -> i32 {
+    CAUGHT.into_iter().filter(|signal| !unix::is_ignored(*signal)).for_each(unix::reset);
+    let heard = Held::hold(&HEARD, &UNHEARD);
+    let foreground = stage.foreground;
+    if stage.tree {
+        hear_of_the_runners_end();
+    }
+    let started = take(stage).and_then(|()| spawn(&mut command, foreground));
+    match started {
+        Ok(pid) => {
+            tell(runner, &Report::Started(pid.as_raw_pid()));
+            drop(command);
+            Lead { pid, runner, runner_pid, awaited: false }.until_the_end(&heard);
+            0
+        }
+        Err(error) => {
+            tell(runner, &Report::Refused(error.raw_os_error().unwrap_or_default()));
+            1
+        }
+    }
+}
+
+/// Makes the terminal this process's own: its session's, and all its streams. Nothing of the user's
+/// stays open here, nor does the master, whose closing hangs up.
+fn take(stage: Stage) -> io::Result<()> {
+    rustix::process::setsid()?;
+    rustix::process::ioctl_tiocsctty(&stage.slave)?;
+    rustix::stdio::dup2_stdin(&stage.slave)?;
+    rustix::stdio::dup2_stdout(&stage.slave)?;
+    rustix::stdio::dup2_stderr(stage.stderr.as_ref().unwrap_or(&stage.slave))?;
+    Ok(())
+}
+
+fn spawn(command: &mut Command, foreground: bool) -> io::Result<Pid> {
+    command.env("IDLERGEAR_RUNNER_PID", std::process::id().to_string());
+    super::spawn::in_own_group(command, foreground);
+    let pid = command.spawn()?.id();
+    crate::os::pid(pid).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+#[cfg(target_os = "linux")]
+fn hear_of_the_runners_end() {
+    let _ = rustix::process::set_parent_process_death_signal(Some(Signal::TERM));
+}
+
+/// Only Linux tells; elsewhere the terminal's hangup has to do.
+#[cfg(not(target_os = "linux"))]
+fn hear_of_the_runners_end() {}
+
+struct Lead<'a> {
+    /// The command.
+    pid: Pid,
+    runner: &'a OwnedFd,
+    runner_pid: Pid,
+    /// We let the command go on, so that it does is no news.
+    awaited: bool,
+}
+
+impl Lead<'_> {
+    fn until_the_end(mut self, heard: &Held) {
+        loop {
+            match heard.next() {
+                SIGCHLD => {
+                    if self.has_ended() {
+                        return;
+                    }
+                }
+                SIGUSR1 => self.go_on(rustix::process::getpgid(Some(self.pid)).ok()),
+                SIGUSR2 => self.go_on(Some(rustix::process::getpgrp())),
+                // SIGTERM: it may be the runner's death.
+                _ if rustix::process::getppid() != Some(self.runner_pid) => {
+                    let _ = rustix::process::kill_process(self.pid, Signal::TERM);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn go_on(&mut self, foreground: Option<Pid>) {
+        self.awaited = true;
+        give_terminal_to(foreground);
+        let _ = rustix::process::kill_process_group(self.pid, Signal::CONT);
+    }
+
+    /// Reports what happened to the command.
+    fn has_ended(&mut self) -> bool {
+        let options = WaitOptions::UNTRACED | WaitOptions::CONTINUED | WaitOptions::NOHANG;
+        while let Ok(Some((_, status))) = rustix::process::waitpid(Some(self.pid), options) {
+            if status.continued() {
+                self.continued();
+                continue;
+            }
+            if !status.stopped() {
+                // What the command leaves in its group must not be hung up with this session.
+                give_terminal_to(Some(rustix::process::getpgrp()));
+            }
+            self.awaited = false;
+            tell(self.runner, &Report::Changed(status.as_raw()));
+            if !status.stopped() {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Somebody else let the command go on: the runner has to, too.
+    fn continued(&mut self) {
+        if !std::mem::take(&mut self.awaited) {
+            let _ = rustix::process::kill_process(self.runner_pid, Signal::CONT);
+        }
+    }
+}
+
+fn give_terminal_to(group: Option<Pid>) {
+    if let Some(group) = group {
+        let _ = tcsetpgrp(rustix::stdio::stdin(), group);
+    }
+}
