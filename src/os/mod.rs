@@ -69,12 +69,12 @@ pub struct PortOwner {
     pub command: String,
 }
 
-/// Everybody in the group or the session that `leader` leads or led, alive. Zombies do not count.
-pub fn members(leader: u32) -> Vec<Identity> {
+/// Everybody in a group or a session that one of `leaders` leads or led, alive. Zombies do not count.
+pub fn members(leaders: &[u32]) -> Vec<Identity> {
     let boot = here::boot_id();
     here::processes()
         .into_iter()
-        .filter(|p| !p.zombie && (p.group == leader || p.session == leader))
+        .filter(|p| !p.zombie && [p.group, p.session].iter().any(|id| leaders.contains(id)))
         .map(|p| Identity { pid: p.pid, start: p.start, boot: boot.clone() })
         .collect()
 }

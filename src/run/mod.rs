@@ -16,7 +16,6 @@
 
 pub mod banner;
 pub mod capture;
-mod job;
 pub(crate) mod kept;
 pub mod left;
 mod monitor;
@@ -29,6 +28,7 @@ pub mod stream;
 mod terminal;
 mod unix;
 
+use std::io::Write;
 use std::time::Instant;
 
 use rustix::process::Signal;
@@ -56,8 +56,7 @@ pub fn run(plan: &Plan, on_start: impl FnOnce(&Unit)) -> Result<(Unit, End)> {
     let mut child = match spawn::spawn(plan, &unit) {
         Ok(child) => child,
         Err(error) => {
-            let end =
-                End { exit_code: Some(i32::from(error.exit_code())), signal: None, by_key: false };
+            let end = End::of(Some(i32::from(error.exit_code())), None);
             settle::finish(&mut unit, files.folder(), end, clock.elapsed());
             return Err(error);
         }
@@ -180,6 +179,11 @@ impl Files {
 /// Tells once what ig could not do; the command goes on.
 pub(crate) fn warn(error: Option<&Error>) {
     if let Some(error) = error {
-        eprintln!("ig: {error}");
+        show(&format!("ig: {error}\n"));
     }
+}
+
+/// Shows `text` on stderr, if anybody still looks: that terminal may be gone.
+pub fn show(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }

@@ -3,8 +3,11 @@
 //!
 //! A command that led the session itself would be an orphaned process group, which ignores Ctrl-Z.
 //! With a parent in its session it can be stopped; the monitor reports that, and the runner stops
-//! as its own shell expects. It holds nothing of the user's: when it is killed, the command is hung
-//! up as by a closed terminal, and the runner goes on to keep what the command still writes.
+//! as its own shell expects.
+//!
+//! Each looks after the other. When the runner is killed, the monitor brings back the user's terminal
+//! and hangs up the command. When the monitor is killed, the kernel hangs up the command, and the
+//! runner goes on to keep what that still writes.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -13,22 +16,23 @@ use std::process::{Command, ExitStatus};
 
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, WaitOptions};
-use rustix::termios::tcsetpgrp;
+use rustix::termios::{isatty, tcgetpgrp, tcsetpgrp};
 use signal_hook::consts::{
     SIGALRM, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN,
     SIGTTOU, SIGUSR1, SIGUSR2, SIGWINCH,
 };
 
+use super::terminal::Backup;
 use super::unix::{self, Held};
 
 /// Told by the runner: the command goes on in the foreground of its terminal, or in the background.
 const GO_ON: [Signal; 2] = [Signal::USR1, Signal::USR2];
 
 /// What the monitor answers to.
-const HEARD: [i32; 4] = [SIGCHLD, SIGUSR1, SIGUSR2, SIGTERM];
+const HEARD: [i32; 5] = [SIGCHLD, SIGUSR1, SIGUSR2, SIGTERM, SIGHUP];
 
 /// What is meant for others in its session.
-const UNHEARD: [i32; 8] = [SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGPIPE, SIGALRM];
+const UNHEARD: [i32; 7] = [SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGPIPE, SIGALRM];
 
 /// What the runner catches, and the command must not inherit in any way.
 const CAUGHT: [i32; 10] =
@@ -44,6 +48,8 @@ pub(super) struct Stage {
     pub(super) foreground: bool,
     /// Whether the command must end when the runner is gone.
     pub(super) tree: bool,
+    /// The user's terminal, to be restored when the runner cannot.
+    pub(super) backup: Option<Backup>,
 }
 
 /// The runner's side.
@@ -71,12 +77,11 @@ enum Report {
 /// Starts `command` on the stage. Returns the monitor, the command's pid and the terminal's master.
 pub(super) fn start(command: Command, stage: Stage) -> io::Result<(Monitor, u32, OwnedFd)> {
     let runner = rustix::process::getpid();
-    let (reports, writer) = pipe_with(PipeFlags::CLOEXEC)?;
-    let Some(pid) = unix::fork()? else {
-        drop(reports);
-        unix::exit(lead(command, stage, &writer, runner));
-    };
-    drop(writer);
+    let pipe = pipe_with(PipeFlags::CLOEXEC)?;
+    let (pid, (_, stage, (reports, _))) =
+        unix::copy((command, stage, pipe), |(command, stage, (_, writer))| {
+            lead(command, stage, &writer, runner)
+        })?;
     let monitor = Monitor { pid, reports };
     match monitor.read() {
         Some(Report::Started(command)) => Ok((monitor, command.unsigned_abs(), stage.master)),
@@ -87,6 +92,11 @@ pub(super) fn start(command: Command, stage: Stage) -> io::Result<(Monitor, u32,
 }
 
 impl Monitor {
+    /// The session that it leads.
+    pub(super) fn session(&self) -> u32 {
+        self.pid.as_raw_pid().unsigned_abs()
+    }
+
     /// Readable when there is a [`Change`].
     pub(super) fn reports(&self) -> BorrowedFd<'_> {
         self.reports.as_fd()
@@ -134,19 +144,24 @@ fn tell(runner: &OwnedFd, report: &Report) {
 }
 
 /// The monitor's whole life, in the copy. Returns the copy's exit code.
-fn lead(mut command: Command, stage: Stage, runner: &OwnedFd, runner_pid: Pid) -> i32 {
+fn lead(mut command: Command, mut stage: Stage, runner: &OwnedFd, runner_pid: Pid) -> i32 {
     CAUGHT.into_iter().filter(|signal| !unix::is_ignored(*signal)).for_each(unix::reset);
     let heard = Held::hold(&HEARD, &UNHEARD);
     let foreground = stage.foreground;
+    let backup = stage.backup.take();
     if stage.tree {
         hear_of_the_runners_end();
     }
-    let started = take(stage).and_then(|()| spawn(&mut command, foreground));
+    let taken = take(&stage);
+    // The master is closed here: that it is closed is how the end of the runner is heard of.
+    drop(stage);
+    let started = taken.and_then(|()| spawn(&mut command, foreground));
     match started {
         Ok(pid) => {
             tell(runner, &Report::Started(pid.as_raw_pid()));
             drop(command);
-            Lead { pid, runner, runner_pid, awaited: false }.until_the_end(&heard);
+            Lead { pid, runner, runner_pid, backup, stopped: false, awaited: false }
+                .until_the_end(&heard);
             0
         }
         Err(error) => {
@@ -156,9 +171,8 @@ fn lead(mut command: Command, stage: Stage, runner: &OwnedFd, runner_pid: Pid) -
     }
 }
 
-/// Makes the terminal this process's own: its session's, and all its streams. Nothing of the user's
-/// stays open here, nor does the master, whose closing hangs up.
-fn take(stage: Stage) -> io::Result<()> {
+/// Makes the terminal this process's own: its session's, and all its streams.
+fn take(stage: &Stage) -> io::Result<()> {
     rustix::process::setsid()?;
     rustix::process::ioctl_tiocsctty(&stage.slave)?;
     rustix::stdio::dup2_stdin(&stage.slave)?;
@@ -169,7 +183,7 @@ fn take(stage: Stage) -> io::Result<()> {
 
 fn spawn(command: &mut Command, foreground: bool) -> io::Result<Pid> {
     command.env("IDLERGEAR_RUNNER_PID", std::process::id().to_string());
-    super::spawn::in_own_group(command, foreground);
+    unix::in_own_group(command, foreground);
     let pid = command.spawn()?.id();
     crate::os::pid(pid).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
@@ -188,7 +202,10 @@ struct Lead<'a> {
     pid: Pid,
     runner: &'a OwnedFd,
     runner_pid: Pid,
-    /// We let the command go on, so that it does is no news.
+    backup: Option<Backup>,
+    /// The command was stopped when we last heard of it.
+    stopped: bool,
+    /// We let it go on, so that it does is no news.
     awaited: bool,
 }
 
@@ -196,13 +213,11 @@ impl Lead<'_> {
     fn until_the_end(mut self, heard: &Held) {
         loop {
             match heard.next() {
-                SIGCHLD => {
-                    if self.has_ended() {
-                        return;
-                    }
-                }
-                SIGUSR1 => self.go_on(rustix::process::getpgid(Some(self.pid)).ok()),
-                SIGUSR2 => self.go_on(Some(rustix::process::getpgrp())),
+                SIGCHLD if self.has_ended() => return,
+                SIGCHLD => {}
+                SIGUSR1 => self.go_on(true),
+                SIGUSR2 => self.go_on(false),
+                SIGHUP => self.hang_up(),
                 // SIGTERM: it may be the runner's death.
                 _ if rustix::process::getppid() != Some(self.runner_pid) => {
                     let _ = rustix::process::kill_process(self.pid, Signal::TERM);
@@ -212,9 +227,27 @@ impl Lead<'_> {
         }
     }
 
-    fn go_on(&mut self, foreground: Option<Pid>) {
-        self.awaited = true;
-        give_terminal_to(foreground);
+    fn go_on(&mut self, foreground: bool) {
+        let nobody = rustix::process::getpgrp();
+        if !foreground {
+            give_terminal_to(nobody);
+        } else if self.stopped || tcgetpgrp(rustix::stdio::stdin()) == Ok(nobody) {
+            give_terminal_to(self.pid);
+        }
+        self.awaited = self.stopped;
+        let _ = rustix::process::kill_process_group(self.pid, Signal::CONT);
+    }
+
+    /// Nobody holds the other end any more: the runner let go of it, or was killed and could not
+    /// bring back the user's terminal.
+    fn hang_up(&self) {
+        if isatty(rustix::stdio::stdin()) {
+            return;
+        }
+        if let Some(backup) = &self.backup {
+            backup.restore();
+        }
+        let _ = rustix::process::kill_process_group(self.pid, Signal::HUP);
         let _ = rustix::process::kill_process_group(self.pid, Signal::CONT);
     }
 
@@ -228,13 +261,14 @@ impl Lead<'_> {
             }
             if !status.stopped() {
                 // What the command leaves in its group must not be hung up with this session.
-                give_terminal_to(Some(rustix::process::getpgrp()));
+                give_terminal_to(rustix::process::getpgrp());
             }
-            self.awaited = false;
             tell(self.runner, &Report::Changed(status.as_raw()));
             if !status.stopped() {
+                self.wake_runner();
                 return true;
             }
+            (self.stopped, self.awaited) = (true, false);
         }
         false
     }
@@ -242,13 +276,19 @@ impl Lead<'_> {
     /// Somebody else let the command go on: the runner has to, too.
     fn continued(&mut self) {
         if !std::mem::take(&mut self.awaited) {
+            self.wake_runner();
+        }
+        self.stopped = false;
+    }
+
+    /// The runner stopped with the command, and does not go on by itself.
+    fn wake_runner(&self) {
+        if self.stopped {
             let _ = rustix::process::kill_process(self.runner_pid, Signal::CONT);
         }
     }
 }
 
-fn give_terminal_to(group: Option<Pid>) {
-    if let Some(group) = group {
-        let _ = tcsetpgrp(rustix::stdio::stdin(), group);
-    }
+fn give_terminal_to(group: Pid) {
+    let _ = tcsetpgrp(rustix::stdio::stdin(), group);
 }

@@ -1,20 +1,18 @@
 //! Starting the command: on a PTY of its own session, or on pipes.
-//!
-//! With `unsafe`, for what a child does between fork and exec.
-#![allow(unsafe_code, reason = "pre_exec: the child's group and terminal")]
 
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitStatus, Stdio};
 
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{OptionalActions, tcsetattr, tcsetpgrp, tcsetwinsize};
+use rustix::termios::{OptionalActions, tcsetattr, tcsetwinsize};
 
 use super::monitor::{self, Monitor, Stage};
 use super::plan::Plan;
-use super::{terminal, unix};
+use super::terminal::{self, Backup};
+use super::unix;
 use crate::error::{Error, Result, exit};
 use crate::neutral;
 use crate::record::index::Stream;
@@ -42,11 +40,6 @@ enum Parent {
 }
 
 impl Child {
-    /// What becomes readable when something happened to the command; without one, SIGCHLD tells.
-    pub(super) fn reports(&self) -> Option<BorrowedFd<'_>> {
-        self.monitor().map(Monitor::reports)
-    }
-
     pub(super) fn monitor(&self) -> Option<&Monitor> {
         match &self.parent {
             Parent::Us(_) => None,
@@ -62,6 +55,17 @@ impl Child {
         }
     }
 
+    /// Who leads what the command's descendants may be found by: its group, and its session.
+    pub(super) fn leaders(&self) -> Vec<u32> {
+        std::iter::once(self.pid).chain(self.monitor().map(Monitor::session)).collect()
+    }
+
+    /// Whether the command's own group has anybody in it. On pipes it has none of its own.
+    pub(super) fn group_lives(&self) -> bool {
+        let group = crate::os::pid(self.pid).filter(|_| self.monitor().is_some());
+        group.is_some_and(|group| rustix::process::test_kill_process_group(group).is_ok())
+    }
+
     pub(super) fn streams(&self) -> Vec<Stream> {
         self.sources.iter().map(|source| source.stream).collect()
     }
@@ -73,7 +77,7 @@ pub(super) fn spawn(plan: &Plan, unit: &Unit) -> Result<Child> {
     command.args(&plan.argv[1..]);
     introduce(&mut command, unit);
     if plan.tree {
-        end_with_us(&mut command);
+        unix::end_with_us(&mut command);
     }
     let child = if on_pty(plan) {
         on_terminal(command, plan.tree)
@@ -119,32 +123,14 @@ fn on_terminal(command: Command, tree: bool) -> io::Result<Child> {
     let pipe = if apart { Some(pipe_with(PipeFlags::CLOEXEC)?) } else { None };
     let (stderr, writer) = pipe.unzip();
     let foreground = !terminal::in_background();
-    let stage = Stage { master, slave, stderr: writer, foreground, tree };
+    let backup = Backup::take();
+    let stage = Stage { master, slave, stderr: writer, foreground, tree, backup };
     let (monitor, pid, master) = monitor::start(command, stage)?;
     let output = Source { fd: master.try_clone()?, stream: Stream::Output };
     let stderr = stderr.map(|fd| Source { fd, stream: Stream::Stderr });
     let sources: Vec<Source> = std::iter::once(output).chain(stderr).collect();
     sources.iter().try_for_each(|source| non_blocking(&source.fd))?;
     Ok(Child { pid, parent: Parent::Monitor(monitor), sources, pty: Some(master) })
-}
-
-/// Makes `command` lead a process group, in the foreground of its terminal if so wished: before it
-/// runs, so that it never sees anything else.
-pub(super) fn in_own_group(command: &mut Command, foreground: bool) {
-    // SAFETY: setpgid, ioctl and sigaction are async-signal-safe, and nothing here allocates.
-    unsafe {
-        command.pre_exec(move || {
-            rustix::process::setpgid(None, None)?;
-            if foreground {
-                let own = rustix::process::getpid();
-                let take = || tcsetpgrp(rustix::stdio::stdin(), own);
-                unix::ignoring(signal_hook::consts::SIGTTOU, take)?;
-            }
-            // What the monitor holds back is its own affair.
-            unix::Held::release_all();
-            Ok(())
-        });
-    }
 }
 
 /// A new PTY with the settings and the size of the user's own terminal.
@@ -165,21 +151,6 @@ fn open_pty() -> io::Result<(OwnedFd, OwnedFd)> {
     }
     Ok((master, slave))
 }
-
-/// Asks the kernel to end the command when we are killed: a script that stands for its server must
-/// not leave it behind.
-#[cfg(target_os = "linux")]
-fn end_with_us(command: &mut Command) {
-    use rustix::process::{Signal, set_parent_process_death_signal};
-    // SAFETY: prctl is async-signal-safe.
-    unsafe {
-        command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::TERM))?));
-    }
-}
-
-/// Only Linux can; elsewhere the terminal's hangup has to do.
-#[cfg(not(target_os = "linux"))]
-fn end_with_us(_command: &mut Command) {}
 
 fn non_blocking(fd: &OwnedFd) -> io::Result<()> {
     let flags = rustix::fs::fcntl_getfl(fd.as_fd())?;

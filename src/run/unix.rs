@@ -1,30 +1,68 @@
-//! System calls that neither std nor rustix has a safe word for: fork, and what a process does on
-//! a signal. Each is made safe here; what they are for is told by [`super::monitor`] and
-//! [`super::relay`].
+//! System calls that neither std nor rustix has a safe word for: fork, what happens between fork and
+//! exec, and what a process does on a signal. Each is made safe here, and nowhere else; what they
+//! are for is told by [`super::monitor`], [`super::spawn`] and [`super::job`].
 #![allow(unsafe_code, reason = "libc calls, each with the reason why it is sound")]
 
 use std::io;
 use std::mem::MaybeUninit;
+use std::os::unix::process::CommandExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::Command;
 use std::ptr;
 
 use rustix::process::Pid;
+use rustix::termios::tcsetpgrp;
 
-/// Makes a copy of this process. Returns its pid; in the copy, none.
+/// Makes a copy of this process, which lives `life` with its own copy of `with` and then ends.
+/// Returns its pid, and `with`.
 ///
 /// The runner has one thread, so the copy may do all that the original may.
-pub(super) fn fork() -> io::Result<Option<Pid>> {
+pub(super) fn copy<T>(with: T, life: impl FnOnce(T) -> i32) -> io::Result<(Pid, T)> {
     // SAFETY: one thread: no lock can be held by somebody that the copy does not have.
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
-        pid => Ok(Pid::from_raw(pid)),
+        0 => {
+            let code = catch_unwind(AssertUnwindSafe(|| life(with))).unwrap_or(1);
+            // SAFETY: takes a number and does not return. The last acts are the original's.
+            unsafe { libc::_exit(code) }
+        }
+        pid => Pid::from_raw(pid).map(|pid| (pid, with)).ok_or_else(io::Error::last_os_error),
     }
 }
 
-/// Ends a copy made by [`fork`], without the last acts that belong to the original.
-pub(super) fn exit(code: i32) -> ! {
-    // SAFETY: takes a number and does not return.
-    unsafe { libc::_exit(code) }
+/// Makes `command` lead a process group, in the foreground of its terminal if so wished: before it
+/// runs, so that it never sees anything else.
+pub(super) fn in_own_group(command: &mut Command, foreground: bool) {
+    // SAFETY: setpgid, ioctl, sigaction and sigprocmask are async-signal-safe, and nothing here
+    // allocates or locks.
+    unsafe {
+        command.pre_exec(move || {
+            rustix::process::setpgid(None, None)?;
+            if foreground {
+                let own = rustix::process::getpid();
+                ignoring(libc::SIGTTOU, || tcsetpgrp(rustix::stdio::stdin(), own))?;
+            }
+            // What our caller holds back is its own affair.
+            Held::release_all();
+            Ok(())
+        });
+    }
 }
+
+/// Asks the kernel to end `command` when we are killed: a script that stands for its server must not
+/// leave it behind.
+#[cfg(target_os = "linux")]
+pub(super) fn end_with_us(command: &mut Command) {
+    use rustix::process::{Signal, set_parent_process_death_signal};
+    // SAFETY: prctl is async-signal-safe.
+    unsafe {
+        command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::TERM))?));
+    }
+}
+
+/// Only Linux can; elsewhere the terminal's hangup has to do.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn end_with_us(_command: &mut Command) {}
 
 /// Whether our caller had `signal` ignored.
 pub(super) fn is_ignored(signal: i32) -> bool {

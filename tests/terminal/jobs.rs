@@ -86,7 +86,6 @@ fn a_background_job_writes() {
 }
 
 #[test]
-#[ignore = "under bash, what is typed after fg does not reach the command yet"]
 fn a_background_job_that_reads_is_stopped_until_it_is_brought_back() {
     bare_and_ours(|terminal, prefix| {
         terminal.send(&format!("{prefix} sh -c 'echo up-$((1+1)); read x; echo got-$x' &\r"));
