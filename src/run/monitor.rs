@@ -62,6 +62,8 @@ pub(super) struct Monitor {
 pub(super) enum Change {
     /// By this signal.
     Stopped(i32),
+    /// We let it go on, and now it does.
+    GoesOn,
     Ended(ExitStatus),
     /// The monitor is gone; nobody can tell how the command ends.
     Lost,
@@ -72,6 +74,7 @@ enum Report {
     Started(i32),
     Refused(i32),
     Changed(i32),
+    GoesOn,
 }
 
 /// Starts `command` on the stage. Returns the monitor, the command's pid and the terminal's master.
@@ -104,12 +107,17 @@ impl Monitor {
 
     /// The next change. Waits for it.
     pub(super) fn change(&self) -> Change {
-        let Some(Report::Changed(status)) = self.read() else { return Change::Lost };
-        let status = ExitStatus::from_raw(status);
-        status.stopped_signal().map_or(Change::Ended(status), Change::Stopped)
+        match self.read() {
+            Some(Report::Changed(status)) => {
+                let status = ExitStatus::from_raw(status);
+                status.stopped_signal().map_or(Change::Ended(status), Change::Stopped)
+            }
+            Some(Report::GoesOn) => Change::GoesOn,
+            _ => Change::Lost,
+        }
     }
 
-    /// Lets a stopped command go on.
+    /// Lets a stopped command go on; [`Change::GoesOn`] tells when that is done.
     pub(super) fn go_on(&self, background: bool) {
         let _ = rustix::process::kill_process(self.pid, GO_ON[usize::from(background)]);
     }
@@ -127,7 +135,8 @@ impl Monitor {
         (count == bytes.len()).then_some(match kind {
             0 => Report::Started(value),
             1 => Report::Refused(value),
-            _ => Report::Changed(value),
+            2 => Report::Changed(value),
+            _ => Report::GoesOn,
         })
     }
 }
@@ -137,6 +146,7 @@ fn tell(runner: &OwnedFd, report: &Report) {
         Report::Started(value) => (0, value),
         Report::Refused(value) => (1, value),
         Report::Changed(value) => (2, value),
+        Report::GoesOn => (3, &0),
     };
     let mut bytes = [kind, 0, 0, 0, 0, 0, 0, 0];
     bytes[4..].copy_from_slice(&value.to_ne_bytes());
@@ -236,6 +246,7 @@ impl Lead<'_> {
         }
         self.awaited = self.stopped;
         let _ = rustix::process::kill_process_group(self.pid, Signal::CONT);
+        tell(self.runner, &Report::GoesOn);
     }
 
     /// Nobody holds the other end any more: the runner let go of it, or was killed and could not

@@ -52,8 +52,11 @@ impl Signals {
         delivery.map(Self).map_err(|e| setup(&e))
     }
 
+    /// What has arrived. The kernel does not tell in which order, so this is the likely one: what
+    /// somebody sent may have been followed by their SIGCONT, and a key stops us when we have gone on.
     pub(super) fn pending(&mut self) -> Vec<News> {
-        self.0
+        let mut news: Vec<News> = self
+            .0
             .pending()
             .map(|info| match info.si_signo {
                 SIGCHLD => News::Child,
@@ -62,7 +65,13 @@ impl Signals {
                 number if info.si_code <= 0 || info.si_code == SENT_ON_MACOS => News::Sent(number),
                 number => News::FromTerminal(number),
             })
-            .collect()
+            .collect();
+        news.sort_by_key(|news| match news {
+            News::Child | News::Resized | News::Sent(_) => 0,
+            News::Continued => 1,
+            News::FromTerminal(_) => 2,
+        });
+        news
     }
 }
 

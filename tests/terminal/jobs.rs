@@ -42,13 +42,16 @@ fn ctrl_z_stops_and_fg_goes_on() {
 #[test]
 fn ctrl_z_again_and_again() {
     bare_and_ours(|terminal, prefix| {
-        terminal.send(&format!("{prefix} sh -c 'echo up-$((1+1)); read x; echo got-$x'\r"));
+        // That the job is told on its screen is not yet that it has the keys: it says so itself.
+        let on = "trap \"echo on-\\$((1+1))\" CONT";
+        let read = "until read x; do :; done";
+        terminal.send(&format!("{prefix} sh -c '{on}; echo up-$((1+1)); {read}; echo got-$x'\r"));
         terminal.expect("up-2");
         for _ in 0..5 {
             terminal.send("\x1a");
             terminal.expect("ready> ");
             terminal.send("fg\r");
-            terminal.expect("sh -c");
+            terminal.expect("on-2");
         }
         terminal.send("it\r");
         terminal.expect("got-it");

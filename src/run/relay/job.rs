@@ -46,6 +46,15 @@ impl Relay<'_> {
         }
         if let Some(monitor) = self.child.monitor().filter(|_| self.end.is_none()) {
             monitor.go_on(terminal::in_background());
+            self.going_on = true;
+        }
+    }
+
+    /// The command does go on.
+    pub(super) fn goes_on(&mut self) {
+        self.going_on = false;
+        if std::mem::take(&mut self.stop_next) {
+            self.tell_group(Signal::TSTP.as_raw());
         }
     }
 

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, read};
 use rustix::process::{Pid, Signal};
+use signal_hook::consts::SIGTSTP;
 
 use super::capture::Capture;
 use super::monitor::{Change, Monitor};
@@ -41,6 +42,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// How often a background job looks whether the terminal has become its own.
 const LOOK: Duration = Duration::from_millis(200);
 
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct Relay<'a> {
     child: &'a mut Child,
     capture: &'a mut Capture,
@@ -49,6 +51,10 @@ struct Relay<'a> {
     keys: Option<Keys>,
     /// Output goes to the user, too.
     passing: bool,
+    /// The command is about to go on. What would stop it has to wait, or it would be undone by that.
+    going_on: bool,
+    /// It was to be stopped meanwhile.
+    stop_next: bool,
     /// The command was told that it will never have the terminal.
     left_alone: bool,
     /// The user's terminal was closed.
@@ -87,6 +93,8 @@ pub(super) fn relay(
         buffer: vec![0; CHUNK],
         keys,
         passing: !plan.detached,
+        going_on: false,
+        stop_next: false,
         left_alone: false,
         hung_up: false,
         orphan: None,
@@ -141,7 +149,7 @@ impl Relay<'_> {
                 Event::Report => self.note_change(signals),
             }
         }
-        if let (Some(keys), Some(pty)) = (&mut self.keys, &self.child.pty) {
+        if let (false, Some(keys), Some(pty)) = (self.going_on, &mut self.keys, &self.child.pty) {
             keys.pass_to(pty);
         }
     }
@@ -175,7 +183,7 @@ impl Relay<'_> {
             if self.keys.as_ref().is_some_and(Keys::wanted) {
                 fds.push((PollFd::new(&stdin, PollFlags::IN), Event::Typed));
             }
-            let pending = self.keys.as_ref().is_some_and(Keys::are_pending);
+            let pending = !self.going_on && self.keys.as_ref().is_some_and(Keys::are_pending);
             if let Some(pty) = self.child.pty.as_ref().filter(|_| pending) {
                 fds.push((PollFd::new(pty, PollFlags::OUT), Event::Taken));
             }
@@ -229,6 +237,7 @@ impl Relay<'_> {
             News::Child => self.reap(),
             News::Resized => self.child.pty.iter().for_each(terminal::copy_size),
             News::Continued => self.go_on(),
+            News::FromTerminal(SIGTSTP) if self.going_on => self.stop_next = true,
             News::Sent(number) if !terminal::is_hung_up() => {
                 self.tell(number, rustix::process::kill_process);
             }
@@ -258,6 +267,7 @@ impl Relay<'_> {
     fn note_change(&mut self, signals: &mut Signals) {
         match self.child.monitor().map(Monitor::change) {
             Some(Change::Stopped(signal)) => self.stop(signal, signals),
+            Some(Change::GoesOn) => self.goes_on(),
             Some(Change::Ended(status)) => self.note_end(status.code(), status.signal()),
             Some(Change::Lost) => self.lose_monitor(),
             None => {}
@@ -267,6 +277,7 @@ impl Relay<'_> {
     fn lose_monitor(&mut self) {
         let error = Error::new("the monitor of this run was killed");
         super::warn(Some(&error.at("how its command ends cannot be known")));
+        self.going_on = false;
         self.orphan = Identity::of(self.child.pid);
         if self.orphan.is_none() {
             self.note_end(None, None);
