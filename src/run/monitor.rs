@@ -14,7 +14,6 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
 
-use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, WaitOptions};
 use rustix::termios::{isatty, tcgetpgrp, tcsetpgrp};
 use signal_hook::consts::{
@@ -80,12 +79,12 @@ enum Report {
 /// Starts `command` on the stage. Returns the monitor, the command's pid and the terminal's master.
 pub(super) fn start(command: Command, stage: Stage) -> io::Result<(Monitor, u32, OwnedFd)> {
     let runner = rustix::process::getpid();
-    let pipe = pipe_with(PipeFlags::CLOEXEC)?;
+    let pipe = io::pipe()?;
     let (pid, (_, stage, (reports, _))) =
         unix::copy((command, stage, pipe), |(command, stage, (_, writer))| {
-            lead(command, stage, &writer, runner)
+            lead(command, stage, &writer.into(), runner)
         })?;
-    let monitor = Monitor { pid, reports };
+    let monitor = Monitor { pid, reports: reports.into() };
     match monitor.read() {
         Some(Report::Started(command)) => Ok((monitor, command.unsigned_abs(), stage.master)),
         Some(Report::Refused(0)) => Err(io::ErrorKind::InvalidInput.into()),

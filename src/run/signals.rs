@@ -55,23 +55,20 @@ impl Signals {
     /// What has arrived. The kernel does not tell in which order, so this is the likely one: what
     /// somebody sent may have been followed by their SIGCONT, and a key stops us when we have gone on.
     pub(super) fn pending(&mut self) -> Vec<News> {
-        let mut news: Vec<News> = self
-            .0
-            .pending()
-            .map(|info| match info.si_signo {
-                SIGCHLD => News::Child,
-                SIGWINCH => News::Resized,
-                SIGCONT => News::Continued,
-                number if info.si_code <= 0 || info.si_code == SENT_ON_MACOS => News::Sent(number),
-                number => News::FromTerminal(number),
-            })
-            .collect();
-        news.sort_by_key(|news| match news {
-            News::Child | News::Resized | News::Sent(_) => 0,
-            News::Continued => 1,
-            News::FromTerminal(_) => 2,
-        });
-        news
+        let mut ranks = [Vec::new(), Vec::new(), Vec::new()];
+        for info in self.0.pending() {
+            let (rank, news) = match info.si_signo {
+                SIGCHLD => (0, News::Child),
+                SIGWINCH => (0, News::Resized),
+                SIGCONT => (1, News::Continued),
+                number if info.si_code <= 0 || info.si_code == SENT_ON_MACOS => {
+                    (0, News::Sent(number))
+                }
+                number => (2, News::FromTerminal(number)),
+            };
+            ranks[rank].push(news);
+        }
+        ranks.concat()
     }
 }
 

@@ -5,7 +5,6 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitStatus, Stdio};
 
-use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, tcsetattr, tcsetwinsize};
 
@@ -120,14 +119,15 @@ fn on_pipes(mut command: Command, detached: bool) -> io::Result<Child> {
 fn on_terminal(command: Command, tree: bool) -> io::Result<Child> {
     let (master, slave) = open_pty()?;
     let apart = !rustix::termios::isatty(rustix::stdio::stderr());
-    let pipe = if apart { Some(pipe_with(PipeFlags::CLOEXEC)?) } else { None };
+    let pipe = if apart { Some(io::pipe()?) } else { None };
     let (stderr, writer) = pipe.unzip();
     let foreground = !terminal::in_background();
     let backup = Backup::take();
-    let stage = Stage { master, slave, stderr: writer, foreground, tree, backup };
+    let stage =
+        Stage { master, slave, stderr: writer.map(OwnedFd::from), foreground, tree, backup };
     let (monitor, pid, master) = monitor::start(command, stage)?;
     let output = Source { fd: master.try_clone()?, stream: Stream::Output };
-    let stderr = stderr.map(|fd| Source { fd, stream: Stream::Stderr });
+    let stderr = stderr.map(|pipe| Source { fd: pipe.into(), stream: Stream::Stderr });
     let sources: Vec<Source> = std::iter::once(output).chain(stderr).collect();
     sources.iter().try_for_each(|source| non_blocking(&source.fd))?;
     Ok(Child { pid, parent: Parent::Monitor(monitor), sources, pty: Some(master) })

@@ -175,27 +175,31 @@ impl Relay<'_> {
     /// Waits for output, or for anything. Sources come last first: handling one may remove it.
     fn wait(&self, anything: Option<&Signals>, limit: Option<Duration>) -> Vec<Event> {
         let stdin = rustix::stdio::stdin();
-        let mut fds: Vec<(PollFd<'_>, Event)> = Vec::with_capacity(6);
+        let (mut fds, mut events) = (Vec::with_capacity(6), Vec::with_capacity(6));
+        let mut add = |fd, flags, event| {
+            fds.push(PollFd::from_borrowed_fd(fd, flags));
+            events.push(event);
+        };
         for (index, source) in self.child.sources.iter().enumerate().rev() {
-            fds.push((PollFd::new(&source.fd, PollFlags::IN), Event::Output(index)));
+            add(source.fd.as_fd(), PollFlags::IN, Event::Output(index));
         }
         if let Some(signals) = anything {
             if self.keys.as_ref().is_some_and(Keys::wanted) {
-                fds.push((PollFd::new(&stdin, PollFlags::IN), Event::Typed));
+                add(stdin, PollFlags::IN, Event::Typed);
             }
             let pending = !self.going_on && self.keys.as_ref().is_some_and(Keys::are_pending);
             if let Some(pty) = self.child.pty.as_ref().filter(|_| pending) {
-                fds.push((PollFd::new(pty, PollFlags::OUT), Event::Taken));
+                add(pty.as_fd(), PollFlags::OUT, Event::Taken);
             }
-            fds.push((PollFd::new(signals, PollFlags::IN), Event::News));
+            add(signals.as_fd(), PollFlags::IN, Event::News);
             if let Some(monitor) = self.child.monitor().filter(|_| self.orphan.is_none()) {
-                fds.push((
-                    PollFd::from_borrowed_fd(monitor.reports(), PollFlags::IN),
-                    Event::Report,
-                ));
+                add(monitor.reports(), PollFlags::IN, Event::Report);
             }
         }
-        ready(fds, limit)
+        wait_for(&mut fds, limit);
+        let mut ready = fds.iter().map(|fd| !fd.revents().is_empty());
+        events.retain(|_| ready.next().unwrap_or_default());
+        events
     }
 
     /// Takes what a source has; forgets the source at its end.
@@ -297,18 +301,13 @@ impl Relay<'_> {
     }
 }
 
-/// The events whose time has come, at the latest when the limit is reached.
-fn ready(fds: Vec<(PollFd<'_>, Event)>, limit: Option<Duration>) -> Vec<Event> {
+/// Waits until one of `fds` is ready, at most as long as `limit`.
+fn wait_for(fds: &mut [PollFd<'_>], limit: Option<Duration>) {
     let limit = limit.map(|limit| Timespec {
         tv_sec: i64::try_from(limit.as_secs()).unwrap_or(0),
         tv_nsec: i64::from(limit.subsec_nanos()),
     });
-    let (mut fds, events): (Vec<PollFd<'_>>, Vec<Event>) = fds.into_iter().unzip();
-    if poll(&mut fds, limit.as_ref()).is_err() {
-        return Vec::new();
-    }
-    let pairs = fds.iter().zip(events);
-    pairs.filter(|(fd, _)| !fd.revents().is_empty()).map(|(_, event)| event).collect()
+    let _ = poll(fds, limit.as_ref());
 }
 
 fn user_side(stream: Stream) -> BorrowedFd<'static> {
@@ -343,8 +342,7 @@ fn write_all(to: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<(), Errno> {
             Ok(count) => bytes = &bytes[count..],
             Err(Errno::INTR) => {}
             Err(Errno::AGAIN) => {
-                let mut fds = [PollFd::from_borrowed_fd(to.as_fd(), PollFlags::OUT)];
-                let _ = poll(&mut fds, None);
+                wait_for(&mut [PollFd::from_borrowed_fd(to, PollFlags::OUT)], None);
             }
             Err(error) => return Err(error),
         }
