@@ -74,7 +74,9 @@ fn wanted(pattern: &str, lines: Vec<Line>) -> Vec<Row> {
     let wish = Wish { grep: Some(pattern.to_owned()), ..Wish::default() };
     let mut sieve = Sieve::new(&wish).unwrap();
     let mut shown = Vec::new();
-    lines.into_iter().for_each(|line| sieve.take(Row::from(line), &mut shown));
+    for line in lines {
+        sieve.take(Row::from(line), &mut shown);
+    }
     shown
 }
 

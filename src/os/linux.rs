@@ -126,7 +126,7 @@ fn socket_inode(link: &Path) -> Option<u64> {
     target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
 }
 
-fn command_line(pid: u32) -> String {
+pub(super) fn command_line(pid: u32) -> String {
     let raw = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let text = String::from_utf8_lossy(&raw).trim_end_matches('\0').replace('\0', " ");
     text.chars().map(|c| if c.is_control() { '?' } else { c }).take(80).collect()

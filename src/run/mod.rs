@@ -4,6 +4,7 @@
 //! ```text
 //! plan      what to run, under which name (pure)
 //! spawn     the child, on a PTY or on pipes
+//! monitor   the child's parent on a PTY: what makes job control work there
 //! relay     bytes on their way: child -> terminal and capture, keyboard -> child; signals; the end
 //! capture   output files and their index; segments: how much of a long log is kept
 //! settle    the record's last word
@@ -16,6 +17,8 @@
 pub mod banner;
 pub mod capture;
 pub(crate) mod kept;
+pub mod left;
+mod monitor;
 pub mod plan;
 mod relay;
 mod segments;
@@ -24,7 +27,9 @@ mod signals;
 mod spawn;
 pub mod stream;
 mod terminal;
+mod unix;
 
+use std::io::Write;
 use std::time::Instant;
 
 use rustix::process::Signal;
@@ -49,19 +54,18 @@ pub fn run(plan: &Plan, on_start: impl FnOnce(&Unit)) -> Result<(Unit, End)> {
     let mut unit = describe(plan, script.as_deref());
     let files = open_record(&mut unit, plan);
     let clock = Instant::now();
-    let mut signals = signals::Signals::catch()?;
+    let mut signals = signals::Signals::catch(spawn::on_pty(plan))?;
     let mut child = match spawn::spawn(plan, &unit) {
         Ok(child) => child,
         Err(error) => {
-            let end =
-                End { exit_code: Some(i32::from(error.exit_code())), signal: None, by_key: false };
+            let end = End::of(Some(i32::from(error.exit_code())), None);
             settle::finish(&mut unit, files.folder(), end, clock.elapsed());
             return Err(error);
         }
     };
     unit.status = Status::Running;
-    unit.pid = Some(child.process.id());
-    unit.process = Identity::of(child.process.id());
+    unit.pid = Some(child.pid);
+    unit.process = Identity::of(child.pid);
     files.name_logs(&mut unit, &child);
     let mut capture = files.capture(&unit);
     capture.open(&child.streams());
@@ -182,6 +186,11 @@ impl Files {
 /// Tells once what ig could not do; the command goes on.
 pub(crate) fn warn(error: Option<&Error>) {
     if let Some(error) = error {
-        eprintln!("ig: {error}");
+        show(&format!("ig: {error}\n"));
     }
+}
+
+/// Shows `text` on stderr, if anybody still looks: that terminal may be gone.
+pub fn show(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
