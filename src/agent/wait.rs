@@ -1,6 +1,5 @@
 //! `wait`: until a unit is ready, or has ended. Looks at files and processes; needs no daemon.
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -9,8 +8,8 @@ use super::Outcome;
 use super::words::{Word, Words, number, unknown};
 use crate::error::{Error, Result, exit};
 use crate::record::{self, lookup};
-use crate::wire::unit::{Logs, Unit};
-use crate::{neutral, os, paths, time};
+use crate::wire::unit::Unit;
+use crate::{ending, neutral, os, paths, time};
 
 /// How often we look.
 const INTERVAL: Duration = Duration::from_millis(50);
@@ -20,9 +19,6 @@ const SUCCESSOR: Duration = Duration::from_secs(2);
 
 /// How long we wait when nobody says.
 const DEFAULT_SECONDS: u64 = 60;
-
-/// How many last lines tell why a unit died.
-const LAST_LINES: usize = 5;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Until {
@@ -96,8 +92,8 @@ impl Wait {
             let recent = ended_after(unit, &self.began) || unit.id.as_str() == self.who;
             return match self.until {
                 _ if !recent && !patient_enough => Ok(None),
-                Until::Exit => Ok(Some(code_of(unit))),
-                Until::Ready => Err(died(unit)),
+                Until::Exit => Ok(Some(ending::code(unit))),
+                Until::Ready => Err(ending::early(unit, "was ready")),
             };
         }
         Ok((self.until == Until::Ready && is_ready(unit)).then_some(exit::OK))
@@ -148,49 +144,4 @@ fn is_ready(unit: &Unit) -> bool {
 fn listens(pid: u32) -> bool {
     let pids: Vec<u32> = os::tree(pid).into_iter().map(|process| process.pid).collect();
     !os::listening_ports(&pids).is_empty()
-}
-
-fn code_of(unit: &Unit) -> u8 {
-    let signal = unit.signal.and_then(|n| u8::try_from(n).ok());
-    let code = unit.exit_code.and_then(|n| u8::try_from(n).ok());
-    match (code, signal) {
-        (_, Some(signal)) => exit::SIGNAL_BASE.saturating_add(signal),
-        (Some(code), None) => code,
-        (None, None) => exit::FAILED,
-    }
-}
-
-fn died(unit: &Unit) -> Error {
-    let cause = match (unit.signal, unit.exit_code) {
-        (Some(signal), _) => format!("signal {signal}"),
-        (None, Some(code)) => format!("exit code {code}"),
-        (None, None) => "killed".to_owned(),
-    };
-    let mut problem = format!("`{}` ({}) ended before it was ready: {cause}", unit.name, unit.id);
-    for line in last_lines(&unit.logs) {
-        problem.push_str("\n  | ");
-        problem.push_str(&line);
-    }
-    Error::new(problem).next(format!("ig logs {}", unit.id))
-}
-
-/// The end of what it printed, made harmless: this goes to a terminal or to an agent.
-fn last_lines(logs: &Logs) -> Vec<String> {
-    let files = [&logs.stderr, &logs.output, &logs.stdout];
-    let filled = files.into_iter().flatten().map(|path| tail(path)).find(|text| !text.is_empty());
-    let text = filled.unwrap_or_default();
-    let lines: Vec<&str> = text.lines().collect();
-    let from = lines.len().saturating_sub(LAST_LINES);
-    lines[from..].iter().map(|line| neutral::line(line)).collect()
-}
-
-fn tail(path: &Path) -> String {
-    use std::io::{Read, Seek, SeekFrom};
-    let Ok(file) = std::fs::File::open(path) else { return String::new() };
-    let mut file = &file;
-    let length = file.metadata().map_or(0, |meta| meta.len());
-    let mut bytes = Vec::new();
-    let _ = file.seek(SeekFrom::Start(length.saturating_sub(2048)));
-    let _ = file.read_to_end(&mut bytes);
-    String::from_utf8_lossy(&bytes).trim_end().to_owned()
 }

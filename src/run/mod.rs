@@ -8,6 +8,8 @@
 //! capture   output files and their index
 //! settle    the record's last word
 //! kept      the script as it was, and the commit
+//! limits    what the command may use
+//! restart   whether it is started again (pure)
 //! ```
 //!
 //! `ig run` links it, and so does `ig-agent`, which is what stays resident per detached unit: no
@@ -16,27 +18,33 @@
 pub mod banner;
 pub mod capture;
 pub(crate) mod kept;
+pub mod limits;
 pub mod plan;
 mod relay;
+pub mod restart;
 mod settle;
 mod signals;
 mod spawn;
 pub mod stream;
 mod terminal;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
 
 use crate::autostart;
 use crate::error::{Error, Result};
 use crate::os::Identity;
 use crate::record::index::Stream;
-use crate::record::{Folder, register, scripts};
+use crate::record::{Folder, events, register, scripts};
+use crate::stop;
 use crate::wire::unit::{Logs, Status, Terms, Unit};
 
 pub use plan::Plan;
+use restart::{Next, Policy};
 pub use settle::End;
+use signals::{News, Signals};
 
 /// Runs `plan` to its end in this process. `on_start` is called with the unit once its command runs.
 ///
@@ -47,19 +55,16 @@ pub fn run(plan: &Plan, on_start: impl FnOnce(&Unit)) -> Result<(Unit, End)> {
     let mut unit = describe(plan, script.as_deref());
     let files = open_record(&mut unit, plan);
     let clock = Instant::now();
-    let mut signals = signals::Signals::catch()?;
-    let mut child = match spawn::spawn(plan, &unit) {
+    let mut signals = Signals::catch()?;
+    let mut child = match limits::within(&plan.limits, || spawn::spawn(plan, &unit)) {
         Ok(child) => child,
         Err(error) => {
-            let end =
-                End { exit_code: Some(i32::from(error.exit_code())), signal: None, by_key: false };
+            let end = End::of_code(error.exit_code());
             settle::finish(&mut unit, files.folder(), end, clock.elapsed());
             return Err(error);
         }
     };
-    unit.status = Status::Running;
-    unit.pid = Some(child.process.id());
-    unit.process = Identity::of(child.process.id());
+    runs(&mut unit, &child);
     files.name_logs(&mut unit, &child);
     let mut capture = files.capture();
     capture.open(&child.streams());
@@ -69,9 +74,74 @@ pub fn run(plan: &Plan, on_start: impl FnOnce(&Unit)) -> Result<(Unit, End)> {
     let git = files.keep(&unit, script.as_deref());
     let helpers = daemon_start.into_iter().chain(git).collect();
     let end = relay::relay(&mut child, &mut signals, &mut capture, plan, &unit.id, helpers);
+    let ended = (end, clock.elapsed());
+    let end = go_on(plan, &mut unit, &files, &mut signals, &mut capture, ended);
     unit.git = files.folder().and_then(scripts::git).unwrap_or_default();
     settle::finish(&mut unit, files.folder(), end, clock.elapsed());
+    limits::lift(&plan.limits);
     Ok((unit, end))
+}
+
+fn runs(unit: &mut Unit, child: &spawn::Child) {
+    unit.status = Status::Running;
+    unit.pid = Some(child.process.id());
+    unit.process = Identity::of(child.process.id());
+}
+
+/// Starts the command again for as long as its terms want that. Takes and returns how it ended.
+fn go_on(
+    plan: &Plan,
+    unit: &mut Unit,
+    files: &Files,
+    signals: &mut Signals,
+    capture: &mut capture::Capture,
+    (mut end, mut lasted): (End, Duration),
+) -> End {
+    let policy = plan.terms.restart.as_deref().and_then(Policy::parse);
+    let (Some(mut policy), Some(folder)) = (policy, files.folder()) else { return end };
+    let announce = |text: String| drop(events::append(&folder.events(), "restart", &text));
+    while !stop::was_requested(folder) {
+        let wait = match policy.after(end, lasted) {
+            Next::Over => break,
+            Next::Loop => {
+                announce(format!("given up after {}: {}", policy.count(), end.words()));
+                break;
+            }
+            Next::Again(wait) => wait,
+        };
+        (unit.process, unit.pid) = (None, None);
+        unit.restarts += 1;
+        files.save(unit);
+        announce(format!("restart {} in {}s: {}", policy.count(), wait.as_secs(), end.words()));
+        if asked_to_end(signals, folder, wait) {
+            break;
+        }
+        let clock = Instant::now();
+        end = match limits::within(&plan.limits, || spawn::spawn(plan, unit)) {
+            Ok(mut child) => {
+                runs(unit, &child);
+                files.save(unit);
+                relay::relay(&mut child, signals, capture, plan, &unit.id, Vec::new())
+            }
+            Err(error) => End::of_code(error.exit_code()),
+        };
+        lasted = clock.elapsed();
+    }
+    end
+}
+
+/// Waits so long, with nothing running; true when somebody wants it to be over.
+fn asked_to_end(signals: &mut Signals, folder: &Folder, wait: Duration) -> bool {
+    const GLANCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+    let until = Instant::now() + wait;
+    while Instant::now() < until {
+        let _ = poll(&mut [PollFd::new(signals, PollFlags::IN)], Some(&GLANCE));
+        let told = |news| matches!(news, News::Sent(number) if restart::asks_to_end(number));
+        if signals.pending().into_iter().any(told) || stop::was_requested(folder) {
+            return true;
+        }
+    }
+    false
 }
 
 /// Dies of the signal that the command died of, so that a shell around us sees what it would have
@@ -105,6 +175,9 @@ fn describe(plan: &Plan, script: Option<&[u8]>) -> Unit {
     unit.stream_logs = plan.stream;
     unit.terms = Terms { background: plan.detached, ..plan.terms.clone() };
     unit.runner = Identity::own();
+    if !plan.limits.is_empty() {
+        unit.metadata.insert("limits".to_owned(), plan.limits.clone().into());
+    }
     unit
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::ending;
 use crate::error::exit;
 use crate::record::{Folder, events};
 use crate::stop;
@@ -20,6 +21,16 @@ pub struct End {
 }
 
 impl End {
+    /// An exit with `code`.
+    pub(super) fn of_code(code: u8) -> Self {
+        Self { exit_code: Some(code.into()), signal: None, by_key: false }
+    }
+
+    /// `exit code 3`, `signal 9`.
+    pub(super) fn words(self) -> String {
+        ending::words(self.exit_code, self.signal)
+    }
+
     /// The code a shell would show: the exit code, or 128 and the signal.
     pub fn shell_code(self) -> u8 {
         let code = match self.signal {
