@@ -50,6 +50,8 @@ enum Verb {
     Clear(clear::Args),
     Sweep(sweep::Args),
     Up(Box<up::Args>),
+    #[command(hide = true)]
+    WaitInScript(wait::InScript),
     Wait(wait::Args),
     Who(who::Args),
     Daemon(daemon::Args),
@@ -77,6 +79,7 @@ pub fn main() -> ExitCode {
         Verb::Sweep(args) => args.run(),
         Verb::Up(args) => args.run(),
         Verb::Wait(args) => args.run(),
+        Verb::WaitInScript(args) => args.run(),
         Verb::Who(args) => args.run(),
         Verb::Daemon(args) => args.run(),
         Verb::Lib(args) => args.run(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::Outcome;
+use crate::error::Error;
 use crate::neutral;
 use crate::record::scope;
 use crate::wait::{Until, Wait};
@@ -27,6 +28,40 @@ pub(crate) struct Args {
     /// As JSON
     #[arg(long)]
     json: bool,
+}
+
+/// Wait as scripts say it: `ig-agent wait`
+#[derive(Debug, clap::Args)]
+#[command(override_usage = "ig-agent wait WHO [ready|exit] [SECONDS]")]
+pub(crate) struct InScript {
+    /// Id or name; it may have yet to appear
+    who: String,
+    /// `ready` or `exit`, and how many seconds to wait for it
+    #[arg(num_args = 0..=2)]
+    words: Vec<String>,
+}
+
+impl InScript {
+    pub(crate) fn run(self) -> Outcome {
+        let mut wait = Wait {
+            until: Until::Ready,
+            limit: Duration::from_mins(1),
+            here: std::env::current_dir().unwrap_or_default(),
+        };
+        for word in &self.words {
+            match word.as_str() {
+                "ready" => wait.until = Until::Ready,
+                "exit" => wait.until = Until::Exit,
+                seconds => wait.limit = Duration::from_secs(number(seconds)?),
+            }
+        }
+        Ok(ExitCode::from(wait.run_for(&self.who)?.0))
+    }
+}
+
+fn number(text: &str) -> Result<u64, Error> {
+    let shown = || neutral::line(text);
+    text.parse().map_err(|_| Error::usage(format!("SECONDS wants a number, not `{}`", shown())))
 }
 
 impl Args {

@@ -6,8 +6,7 @@
 //! http      one small question to a server of this machine
 //! ```
 //!
-//! Files and processes are looked at again and again; there is no daemon in it. `ig-agent wait` is the
-//! small brother for scripts.
+//! Files and processes are looked at again and again; there is no daemon in it.
 
 mod check;
 mod http;
@@ -23,12 +22,18 @@ pub use spec::{Spec, Until};
 use crate::ending;
 use crate::error::{Error, Result, exit};
 use crate::neutral;
-use crate::record::Folder;
+use crate::record::{Folder, scope};
 use crate::time;
 use crate::wire::unit::Unit;
 
 /// The first pause between two looks.
 const SHORTEST: Duration = Duration::from_millis(20);
+
+/// The pause between two looks for somebody who is not there.
+const LONGEST: Duration = Duration::from_millis(50);
+
+/// How long the successor of a unit that has ended may take to come.
+const SUCCESSOR: Duration = Duration::from_secs(2);
 
 /// Somebody who waits for one unit.
 #[derive(Debug, Clone)]
@@ -44,7 +49,41 @@ pub struct Wait {
 impl Wait {
     /// Waits. Returns the exit code to end with, and the unit as it was then.
     pub fn run(&self, folder: &Folder) -> Result<(u8, Unit)> {
-        let deadline = Instant::now() + self.limit;
+        self.run_to(folder, Instant::now() + self.limit)
+    }
+
+    /// Waits for somebody who may have yet to appear. What had ended before we came may be an old run
+    /// whose successor is on its way.
+    pub fn run_for(&self, who: &str) -> Result<(u8, Unit)> {
+        let (began, now) = (time::now(), Instant::now());
+        let (deadline, patience) = (now + self.limit, now + SUCCESSOR.min(self.limit));
+        loop {
+            match scope::find(who) {
+                Ok((unit, folder)) if !unit.status.is_terminal() || unit.id.as_str() == who => {
+                    return self.run_to(&folder, deadline);
+                }
+                // One form of time, so that they compare as text.
+                Ok((unit, folder)) if unit.ended_at >= Some(began.clone()) => {
+                    return self.run_to(&folder, deadline);
+                }
+                Ok((_, folder)) if Instant::now() >= patience => {
+                    return self.run_to(&folder, deadline);
+                }
+                Err(error) if !error.what().starts_with("nothing here") => return Err(error),
+                Err(_) if Instant::now() >= deadline => return Err(self.nobody_came(who)),
+                _ => sleep(LONGEST),
+            }
+        }
+    }
+
+    fn nobody_came(&self, who: &str) -> Error {
+        let (who, limit) = (neutral::line(who), short(self.limit));
+        Error::new(format!("nothing called `{who}` appeared in {limit}"))
+            .next("ig ps --all")
+            .code(exit::TIMED_OUT)
+    }
+
+    fn run_to(&self, folder: &Folder, deadline: Instant) -> Result<(u8, Unit)> {
         let mut pause = SHORTEST;
         let mut check = Check::new(&self.until, folder, &self.here, &folder.observe()?);
         loop {
