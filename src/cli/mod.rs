@@ -23,7 +23,7 @@ mod who;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args as _, Command, FromArgMatches, Parser, Subcommand};
 
 use crate::error::{Error, Result, exit};
 
@@ -61,7 +61,7 @@ enum Verb {
 
 /// The whole program: reads the command line, runs the command, tells what went wrong.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
@@ -86,6 +86,29 @@ pub fn main() -> ExitCode {
         Verb::Trust(args) => args.run(),
     };
     outcome.unwrap_or_else(|error| fail(&error))
+}
+
+/// Makes the words of one verb.
+type Words = fn(Command) -> Command;
+
+/// Verbs that are called again and again. Making the words of all verbs takes longer than many of
+/// these need for their work: only their own are made.
+const FREQUENT: [(&str, Words); 5] = [
+    ("gen", r#gen::Args::augment_args),
+    ("logs", logs::Args::augment_args),
+    ("ps", ps::Args::augment_args),
+    ("run", run::Args::augment_args),
+    ("start", start::Args::augment_args),
+];
+
+fn parse() -> std::result::Result<Cli, clap::Error> {
+    let verb = std::env::args_os().nth(1).unwrap_or_default();
+    let Some((name, words)) = FREQUENT.into_iter().find(|(name, _)| verb == *name) else {
+        return Cli::try_parse();
+    };
+    let program = Command::new("ig").version(env!("CARGO_PKG_VERSION")).propagate_version(true);
+    let program = program.disable_help_subcommand(true).subcommand(words(Command::new(name)));
+    Cli::from_arg_matches(&program.try_get_matches()?)
 }
 
 /// Help and version go to stdout and succeed; a wrong command line ends with 2, or with 125 when

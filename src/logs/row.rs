@@ -1,5 +1,7 @@
 //! One line to be shown, wherever it comes from: captured output or what a script logged.
 
+use std::borrow::Cow;
+
 use crate::neutral;
 use crate::record::events::Event;
 use crate::record::output::Line;
@@ -26,13 +28,25 @@ pub struct Row {
 
 impl Row {
     /// As people see it: nothing in it moves the cursor.
-    pub fn text(&self) -> String {
+    pub fn text(&self) -> Cow<'_, str> {
+        if let Some(text) = self.as_it_is() {
+            return text.into();
+        }
         let text = String::from_utf8_lossy(&self.bytes);
         if self.level.is_some() {
-            return neutral::line(&text);
+            return neutral::line(&text).into();
         }
         let shown = neutral::output(&text);
-        if self.cut == 0 { shown } else { format!("{shown}… [{} bytes more]", self.cut) }
+        if self.cut == 0 { shown } else { format!("{shown}… [{} bytes more]", self.cut) }.into()
+    }
+
+    /// Most lines are plain letters, and a terminal's end in a carriage return: nothing has to be
+    /// done to them.
+    fn as_it_is(&self) -> Option<&str> {
+        let ends = if self.level.is_none() { "\r" } else { "" };
+        let text = str::from_utf8(&self.bytes).ok()?.trim_end_matches(ends);
+        let is_plain = self.cut == 0 && text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        is_plain.then_some(text)
     }
 
     /// Whether the bytes are what is shown, as far as a pattern is concerned.

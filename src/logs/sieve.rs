@@ -64,26 +64,17 @@ impl Sieve {
         })
     }
 
-    /// What is to be shown now that `row` came.
-    pub fn take(&mut self, row: Row) -> Vec<Row> {
+    /// `row` came: adds what is to be shown now to `shown`.
+    pub fn take(&mut self, row: Row, shown: &mut Vec<Row>) {
         if row.number > self.last {
             self.is_full = true;
         }
         if self.is_full || !self.matches(&row) {
-            return Vec::new();
+            return;
         }
-        let rows = match &mut self.errors {
-            Some(errors) => errors.take(row),
-            None => vec![row],
-        };
-        match &mut self.tail {
-            Some(tail) => {
-                for row in rows {
-                    tail.hold(row);
-                }
-                Vec::new()
-            }
-            None => rows.into_iter().filter_map(|row| self.pass(row)).collect(),
+        match &mut self.errors {
+            Some(errors) => errors.take(row).into_iter().for_each(|row| self.hold(row, shown)),
+            None => self.hold(row, shown),
         }
     }
 
@@ -111,6 +102,13 @@ impl Sieve {
                 grep.is_match(row.text().as_bytes())
             }
         })
+    }
+
+    fn hold(&mut self, row: Row, shown: &mut Vec<Row>) {
+        match &mut self.tail {
+            Some(tail) => tail.hold(row),
+            None => shown.extend(self.pass(row)),
+        }
     }
 
     fn pass(&mut self, row: Row) -> Option<Row> {

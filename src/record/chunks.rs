@@ -127,13 +127,19 @@ impl Chunks {
     }
 
     pub(super) fn bytes(&mut self, entry: &Entry) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.read(entry, &mut bytes);
+        bytes
+    }
+
+    /// Makes `bytes` what is there of the chunk; memory that it has is used again.
+    pub(super) fn read(&mut self, entry: &Entry, bytes: &mut Vec<u8>) {
         let there = self.length(entry.stream).saturating_sub(entry.offset);
         let length = usize::try_from(there.min(entry.len.into())).unwrap_or(0);
-        let mut bytes = vec![0; length];
+        bytes.resize(length, 0);
         let file = self.files[entry.stream as usize].as_ref();
-        let read = file.and_then(|file| file.read_at(&mut bytes, entry.offset).ok());
+        let read = file.and_then(|file| file.read_at(bytes, entry.offset).ok());
         bytes.truncate(read.unwrap_or(0));
-        bytes
     }
 
     /// How long the file of `stream` is now.

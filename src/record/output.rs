@@ -4,6 +4,9 @@
 //! search and one short scan: nothing here reads a whole log to show a part of it, or keeps more in
 //! memory than a batch of lines, each cut at [`LONGEST`].
 
+#[cfg(feature = "full")]
+pub mod search;
+
 use std::path::Path;
 
 use super::chunks::Chunks;
@@ -45,10 +48,15 @@ pub struct Reader {
     skip: u64,
     since: u64,
     until: Option<u64>,
+    /// The number of the last line that is wanted.
+    last: u64,
     in_pieces: bool,
     unfinished: [Option<Line>; 3],
     /// How far each stream was read, bytes.
     read_to: [u64; 3],
+    /// What was read last of each stream, when it is searched.
+    #[cfg(feature = "full")]
+    buffers: [Vec<u8>; 3],
 }
 
 impl Reader {
@@ -63,9 +71,12 @@ impl Reader {
             skip: 0,
             since: 0,
             until: None,
+            last: u64::MAX,
             in_pieces: false,
             unfinished: [None, None, None],
             read_to: [0; 3],
+            #[cfg(feature = "full")]
+            buffers: Default::default(),
         }
     }
 
@@ -147,6 +158,13 @@ impl Reader {
         self
     }
 
+    /// Nothing that only ends after line `number`.
+    #[must_use]
+    pub fn to_line(mut self, number: u64) -> Self {
+        self.last = number;
+        self
+    }
+
     /// Lines longer than [`LONGEST`] come whole, in pieces.
     #[must_use]
     pub fn in_pieces(mut self) -> Self {
@@ -219,22 +237,27 @@ impl Reader {
 
     fn split(&mut self, entry: &Entry, lines: &mut Vec<Line>) {
         let bytes = self.chunks.bytes(entry);
-        let at = (entry.at > 0).then_some(entry.at);
         let mut number = entry.line + 1;
-        let slot = entry.stream as usize;
-        self.read_to[slot] = entry.offset + u64::from(entry.len);
+        self.read_to[entry.stream as usize] = entry.offset + u64::from(entry.len);
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let mut line = self.unfinished[slot].take().unwrap_or_else(|| Line::new(entry.stream));
-            let text = part.strip_suffix(b"\n");
-            (line.number, line.at, line.ended) = (number, at, text.is_some());
-            line.add(text.unwrap_or(part), self.in_pieces);
-            number += u64::from(line.ended);
-            let is_piece = self.in_pieces && line.bytes.len() >= LONGEST;
-            if !line.ended && !is_piece {
-                self.unfinished[slot] = Some(line);
-            } else if self.wants(&line) {
-                lines.push(line);
-            }
+            self.add(entry, number, part, lines);
+            number += u64::from(part.ends_with(b"\n"));
+        }
+    }
+
+    /// Takes `part` of the chunk `entry`: what is left of line `number`, or more of it.
+    fn add(&mut self, entry: &Entry, number: u64, part: &[u8], lines: &mut Vec<Line>) {
+        let slot = entry.stream as usize;
+        let mut line = self.unfinished[slot].take().unwrap_or_else(|| Line::new(entry.stream));
+        let text = part.strip_suffix(b"\n");
+        let at = (entry.at > 0).then_some(entry.at);
+        (line.number, line.at, line.ended) = (number, at, text.is_some());
+        line.add(text.unwrap_or(part), self.in_pieces);
+        let is_piece = self.in_pieces && line.bytes.len() >= LONGEST;
+        if !line.ended && !is_piece {
+            self.unfinished[slot] = Some(line);
+        } else if self.wants(&line) {
+            lines.push(line);
         }
     }
 
@@ -253,7 +276,7 @@ impl Reader {
     }
 
     fn is_past(&self, entry: &Entry) -> bool {
-        self.until.is_some_and(|until| entry.at > until)
+        self.until.is_some_and(|until| entry.at > until) || entry.line >= self.last
     }
 
     /// The streams that are read and hold anything.
