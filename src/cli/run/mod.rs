@@ -57,7 +57,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum Verb {
     GenerateScript(Box<generate_script::Args>),
-    Start(start::RunStart),
+    Start(Box<start::RunStart>),
     List(ps::History),
     Status(ps::Status),
     Logs(logs::Args),
