@@ -308,12 +308,17 @@ fn same(what: &str, seen: &str, expected: &str) {
     assert!(seen == expected, "what was {what}: {lines} lines, not {wanted}; {differs:?}");
 }
 
+fn all_lines(lines: impl Iterator<Item = impl AsRef<str>>) -> String {
+    lines.flat_map(|line| [line.as_ref(), "\n"].concat().into_bytes()).map(char::from).collect()
+}
+
 fn numbered(word: &str) -> String {
-    (1..=LINES).map(|number| format!("{word} {number}\n")).collect()
+    all_lines((1..=LINES).map(|number| format!("{word} {number}")))
 }
 
 fn both() -> String {
-    (1..=LINES).map(|number| format!("out {number}\nerr {number}\n")).collect()
+    let pair = |number| [format!("out {number}"), format!("err {number}")];
+    all_lines((1..=LINES).flat_map(pair))
 }
 
 /// The letter by which the kernel tells how a process stands; `T` is stopped.
@@ -338,11 +343,7 @@ fn a_followed_log_misses_and_repeats_nothing_across_restarts() {
     let followed = stdout(&follower.wait_with_output().unwrap());
     for word in ["out", "err"] {
         let lines = followed.lines().filter(|line| line.starts_with(word));
-        same(
-            "followed",
-            &lines.map(|line| format!("{line}\n")).collect::<String>(),
-            &numbered(word),
-        );
+        same("followed", &all_lines(lines), &numbered(word));
     }
 }
 
