@@ -86,12 +86,6 @@ impl Capture {
     /// Goes on after so many lines that ended in this log before.
     pub fn resume(&mut self, lines: u64) {
         self.line = lines;
-        let Some(folder) = self.folder.as_deref() else { return };
-        self.segments.adopt(folder, lines);
-        self.offsets = Stream::ALL.map(|stream| pieces::end(&folder.join(stream.file())));
-        let (path, start) = pieces::newest(&folder.join(INDEX));
-        let bytes = path.metadata().map_or(0, |meta| meta.len());
-        self.entries = (start + bytes / Entry::SIZE as u64, start);
     }
 
     /// Makes the empty files of `streams`, so that `tail -F` finds them before the first byte.
@@ -270,7 +264,9 @@ impl Capture {
         let Some(folder) = self.folder.as_deref() else { return Err(ErrorKind::NotFound.into()) };
         let head = folder.join(stream.file());
         if self.segments.is_in_head() {
-            return private::append(&head);
+            let (file, end) = newest(&head, private::append)?;
+            self.offsets[stream as usize] = end;
+            return Ok(file);
         }
         let name = pieces::name(stream.file(), self.offsets[stream as usize]);
         let file = private::append(&folder.join(&name))?;
@@ -287,16 +283,19 @@ impl Capture {
         let Some(folder) = self.folder.as_deref().filter(|_| self.index.is_none()) else {
             return Ok(());
         };
-        let name = if self.segments.is_in_head() {
-            INDEX.to_owned()
-        } else {
-            self.entries.1 = self.entries.0;
-            pieces::name(INDEX, self.entries.0)
-        };
-        self.index = Some(private::rewrite(&folder.join(&name))?);
-        if !self.segments.is_in_head() {
-            self.segments.add(name);
+        if self.segments.is_in_head() {
+            let (index, end) = newest(&folder.join(INDEX), private::rewrite)?;
+            let entries = index.metadata()?.len() / Entry::SIZE as u64;
+            // A piece of the index starts where it says by entries, not by bytes.
+            let start = end - index.metadata()?.len();
+            self.entries = (start + entries, start);
+            self.index = Some(index);
+            return Ok(());
         }
+        let name = pieces::name(INDEX, self.entries.0);
+        self.entries.1 = self.entries.0;
+        self.index = Some(private::rewrite(&folder.join(&name))?);
+        self.segments.add(name);
         Ok(())
     }
 
@@ -323,4 +322,18 @@ impl Capture {
             super::warn(Some(&Error::new(what).next("ig config logs.max_run_bytes")));
         }
     }
+}
+
+/// Opens the log with this head where it is written: an earlier writer may have left pieces.
+/// Returns where it ends now.
+fn newest(head: &Path, open: fn(&Path) -> io::Result<File>) -> io::Result<(File, u64)> {
+    let file = open(head)?;
+    let length = file.metadata()?.len();
+    if length == 0 {
+        return Ok((file, 0));
+    }
+    let (path, start) = pieces::newest(head);
+    let file = open(&path)?;
+    let length = file.metadata()?.len();
+    Ok((file, start + length))
 }
