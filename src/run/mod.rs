@@ -25,13 +25,18 @@ mod spawn;
 pub mod stream;
 mod terminal;
 
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use rustix::process::Signal;
 
 use crate::autostart;
 use crate::config::Bounds;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, exit};
 use crate::os::Identity;
 use crate::record::index::Stream;
 use crate::record::{Folder, register, scripts};
@@ -47,12 +52,16 @@ pub use settle::End;
 pub fn run(plan: &Plan, on_start: impl FnOnce(&Unit)) -> Result<(Unit, End)> {
     let script = plan.script_text();
     let mut unit = describe(plan, script.as_deref());
-    let files = open_record(&mut unit, plan);
+    let mut files = open_record(&mut unit, plan);
     let clock = Instant::now();
-    let mut signals = signals::Signals::catch()?;
-    let mut child = match spawn::spawn(plan, &unit) {
-        Ok(child) => child,
+    let caught = signals::Signals::catch();
+    let started = caught.and_then(|signals| Ok((signals, spawn::spawn(plan, &unit)?)));
+    let (mut signals, mut child) = match started {
+        Ok(started) => started,
         Err(error) => {
+            if error.exit_code() == exit::RUN_FAILED {
+                files.run_bare(plan, &mut unit, &error);
+            }
             let end =
                 End { exit_code: Some(i32::from(error.exit_code())), signal: None, by_key: false };
             settle::finish(&mut unit, files.folder(), end, clock.elapsed());
@@ -73,6 +82,7 @@ pub fn run(plan: &Plan, on_start: impl FnOnce(&Unit)) -> Result<(Unit, End)> {
     let helpers = daemon_start.into_iter().chain(git).chain(prune).collect();
     let end = relay::relay(&mut child, &mut signals, &mut capture, plan, &unit.id, helpers);
     capture.finish(&mut unit.logs);
+    files.follow(capture.place(), &mut unit);
     unit.git = files.folder().and_then(scripts::git).unwrap_or_default();
     settle::finish(&mut unit, files.folder(), end, clock.elapsed());
     Ok((unit, end))
@@ -143,6 +153,32 @@ impl Files {
         self.folder.as_ref()
     }
 
+    /// The folder moved with its project while the command ran: so do we.
+    fn follow(&mut self, place: Option<PathBuf>, unit: &mut Unit) {
+        let Some(folder) = self.folder.as_mut().filter(|folder| !folder.path().exists()) else {
+            return;
+        };
+        if let Some(place) = place.filter(|place| place.is_dir()) {
+            *folder = Folder::at(place);
+            folder.take_in(unit);
+            let _ = folder.link_live(&unit.id);
+        }
+    }
+
+    /// Something that we need and the command does not is not to be had: the command takes our place.
+    /// Returns when that is impossible too.
+    fn run_bare(&self, plan: &Plan, unit: &mut Unit, error: &Error) {
+        if plan.detached {
+            return;
+        }
+        warn(Some(&Error::new(format!("{}: its output and its end are not kept", error.what()))));
+        unit.status = Status::Running;
+        unit.process = Identity::own();
+        unit.pid = Some(std::process::id());
+        self.save(unit);
+        let _ = Command::new(&plan.argv[0]).args(&plan.argv[1..]).exec();
+    }
+
     /// A record that cannot be written must not disturb the command; it was told once already.
     fn save(&self, unit: &Unit) {
         if let Some(folder) = &self.folder {
@@ -178,9 +214,21 @@ impl Files {
     }
 }
 
-/// Tells once what ig could not do; the command goes on.
+/// What ig could not do was told already.
+static TOLD: AtomicBool = AtomicBool::new(false);
+
+/// Tells what ig could not do, the first such thing of a run; the command goes on.
 pub(crate) fn warn(error: Option<&Error>) {
-    if let Some(error) = error {
-        eprintln!("ig: {error}");
+    if let Some(error) = error.filter(|_| !TOLD.swap(true, Ordering::Relaxed)) {
+        say(error);
     }
+}
+
+/// Tells something beside the command's output. A terminal may be raw by now.
+pub(crate) fn say(error: &Error) {
+    let mut text = format!("ig: {error}\n");
+    if rustix::termios::isatty(rustix::stdio::stderr()) {
+        text = text.replace('\n', "\r\n");
+    }
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
