@@ -226,8 +226,7 @@ impl Capture {
         self.refused.get_or_insert(Refused { retry, mark }).retry = retry;
         let place = self.folder.as_deref().unwrap_or(Path::new(""));
         super::warn(Some(
-            &Error::io("write the log in", place, cause)
-                .next("free some space; what is missing is marked in the log"),
+            &Error::io("write the log in", place, cause).next("ig logs shows what is missing"),
         ));
     }
 
