@@ -14,6 +14,7 @@ mod output;
 mod prune;
 mod ps;
 mod run;
+mod signals;
 mod start;
 mod stop;
 mod sweep;
@@ -56,6 +57,7 @@ enum Verb {
     WaitInScript(wait::InScript),
     Wait(wait::Args),
     Who(who::Args),
+    Signals(signals::Args),
     Daemon(daemon::Args),
     Trust(trust::Args),
     Config(config::Args),
@@ -85,6 +87,7 @@ pub fn main() -> ExitCode {
         Verb::Wait(args) => args.run(),
         Verb::WaitInScript(args) => args.run(),
         Verb::Who(args) => args.run(),
+        Verb::Signals(args) => args.run(),
         Verb::Daemon(args) => args.run(),
         Verb::Lib(args) => args.run(),
         Verb::Trust(args) => args.run(),
