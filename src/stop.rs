@@ -91,9 +91,10 @@ pub fn was_requested(folder: &Folder) -> bool {
     folder.file(REQUESTED).exists()
 }
 
-/// Ends what the unit `id`, whose own process `leader` is gone, left behind.
-pub fn sweep(leader: u32, id: &UnitId) -> Vec<Identity> {
-    let mut left = os::members(leader);
+/// Ends what the unit `id`, whose own process is gone, left behind: in the groups and sessions of
+/// `leaders`, and elsewhere.
+pub fn sweep(leaders: &[u32], id: &UnitId) -> Vec<Identity> {
+    let mut left = os::members(leaders);
     left.extend(marked(id));
     left.retain(|process| process.pid != std::process::id());
     end(left, GRACE)

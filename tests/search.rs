@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use idlergear::config::Bounds;
 use idlergear::logs::search::Pattern;
 use idlergear::logs::{Row, Sieve, Wish};
 use idlergear::record::index::Stream;
@@ -59,8 +60,10 @@ fn texts() -> impl Strategy<Value = Vec<(bool, Vec<u8>)>> {
     prop::collection::vec((any::<bool>(), piece), 0..60)
 }
 
-fn write(folder: &Path, texts: &[(bool, Vec<u8>)]) {
-    let mut capture = Capture::new(Some(folder));
+/// A small `bound` makes gaps.
+fn write(folder: &Path, texts: &[(bool, Vec<u8>)], bound: u64) {
+    let bounds = Bounds { max_run_bytes: bound, head_bytes: bound / 4, min_free_bytes: 0 };
+    let mut capture = Capture::new(Some(folder), &bounds);
     for (is_error, text) in texts {
         let stream = if *is_error { Stream::Stderr } else { Stream::Stdout };
         capture.store(stream, text);
@@ -71,7 +74,9 @@ fn wanted(pattern: &str, lines: Vec<Line>) -> Vec<Row> {
     let wish = Wish { grep: Some(pattern.to_owned()), ..Wish::default() };
     let mut sieve = Sieve::new(&wish).unwrap();
     let mut shown = Vec::new();
-    lines.into_iter().for_each(|line| sieve.take(Row::from(line), &mut shown));
+    for line in lines {
+        sieve.take(Row::from(line), &mut shown);
+    }
     shown
 }
 
@@ -98,9 +103,10 @@ proptest! {
         only in prop_oneof![Just(None), Just(Some(Stream::Stdout))],
         first in 1..40_u64,
         in_pieces in any::<bool>(),
+        bound in prop_oneof![Just(0), 100..2000_u64],
     ) {
         let dir = tempfile::tempdir().unwrap();
-        write(dir.path(), &texts);
+        write(dir.path(), &texts, bound);
         let open = || {
             let reader = Reader::open(dir.path(), only);
             let reader = if first > 20 { reader.from_line(first - 20) } else { reader };
@@ -113,4 +119,17 @@ proptest! {
             prop_assert_eq!(at_once, one_by_one, "{}", pattern);
         }
     }
+}
+
+#[test]
+fn a_log_of_whole_lines_is_bounded_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let line = (false, b"one whole line of a log\n".to_vec());
+    write(dir.path(), &vec![line; 1000], 4000);
+    let kept = std::fs::read_dir(dir.path()).unwrap().flatten();
+    let kept: u64 = kept.map(|entry| entry.metadata().unwrap().len()).sum();
+    assert!(kept < 5000, "{kept} bytes");
+    let lines = all(Reader::open(dir.path(), None), Reader::lines);
+    assert!(lines.iter().any(|line| line.gap.is_some()));
+    assert_eq!(lines.last().unwrap().number, 1000);
 }

@@ -1,6 +1,7 @@
 //! The command line: one file per command, and here the list of them.
 
 mod clear;
+mod config;
 mod daemon;
 mod diff;
 mod figures;
@@ -10,6 +11,7 @@ mod init;
 mod lib;
 mod logs;
 mod output;
+mod prune;
 mod ps;
 mod run;
 mod start;
@@ -56,6 +58,8 @@ enum Verb {
     Sweep(sweep::Args),
     Daemon(daemon::Args),
     Trust(trust::Args),
+    Config(config::Args),
+    Prune(prune::Args),
     Lib(lib::Args),
 }
 
@@ -84,6 +88,8 @@ pub fn main() -> ExitCode {
         Verb::Daemon(args) => args.run(),
         Verb::Lib(args) => args.run(),
         Verb::Trust(args) => args.run(),
+        Verb::Config(args) => args.run(),
+        Verb::Prune(args) => args.run(),
     };
     outcome.unwrap_or_else(|error| fail(&error))
 }

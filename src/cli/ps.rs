@@ -5,12 +5,13 @@ use std::time::SystemTime;
 
 use super::{Outcome, figures, table};
 use crate::neutral::line;
+use crate::record::gap::size;
 use crate::record::now::Look;
 use crate::record::scope;
 use crate::start::kind;
-use crate::time;
 use crate::wire::reply::Units;
 use crate::wire::unit::{Kind, Unit};
+use crate::{paths, prune, time};
 
 /// List what runs now in this project
 #[derive(Debug, clap::Args)]
@@ -50,8 +51,21 @@ pub(crate) struct History {
 
 impl History {
     pub(crate) fn run(self) -> Outcome {
+        tell_dropped();
         show(scope::here(), self.json, "no runs here yet; make one with `ig run COMMAND`");
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// What is missing from the beginning of the list.
+fn tell_dropped() {
+    let (runs, bytes) = prune::dropped(&paths::runs_dir(paths::current_project().as_deref()));
+    if runs > 0 {
+        let bytes = size(bytes);
+        eprintln!(
+            "ig: {runs} older runs ({bytes}) were dropped: bounds logs.max_runs, \
+                   logs.max_age_days, logs.max_project_bytes (`ig config` shows them)"
+        );
     }
 }
 
@@ -172,6 +186,11 @@ fn restarts(unit: &Unit) -> String {
     if policy.is_empty() { String::new() } else { format!("{policy}, {} so far", unit.restarts) }
 }
 
+/// Output that is not in the log.
+fn missing(bytes: u64, lines: u64) -> String {
+    if bytes == 0 { String::new() } else { format!("{lines} lines of output ({})", size(bytes)) }
+}
+
 fn describe(unit: &Unit) {
     let script = unit.script.path.as_ref().map(|path| path.display().to_string());
     let hash = unit.script.sha256.get(..8).unwrap_or_default();
@@ -203,6 +222,8 @@ fn describe(unit: &Unit) {
         ("restart", restarts(unit)),
         ("started", format!("{} ({})", unit.started_at, age(unit))),
         ("ended", unit.ended_at.clone().unwrap_or_default()),
+        ("dropped", missing(unit.logs.dropped_bytes, unit.logs.dropped_lines)),
+        ("missed", missing(unit.logs.missed_bytes, unit.logs.missed_lines)),
     ];
     for (what, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
         println!("{what:<8} {}", line(value));

@@ -69,12 +69,12 @@ pub struct PortOwner {
     pub command: String,
 }
 
-/// Everybody in the group or the session that `leader` leads or led, alive. Zombies do not count.
-pub fn members(leader: u32) -> Vec<Identity> {
+/// Everybody in a group or a session that one of `leaders` leads or led, alive. Zombies do not count.
+pub fn members(leaders: &[u32]) -> Vec<Identity> {
     let boot = here::boot_id();
     here::processes()
         .into_iter()
-        .filter(|p| !p.zombie && (p.group == leader || p.session == leader))
+        .filter(|p| !p.zombie && [p.group, p.session].iter().any(|id| leaders.contains(id)))
         .map(|p| Identity { pid: p.pid, start: p.start, boot: boot.clone() })
         .collect()
 }
@@ -146,8 +146,12 @@ pub fn listeners(port: u16) -> Vec<u32> {
     here::port_owners(port)
 }
 
-/// The command line of `pid`, shortened; empty when it is gone.
-#[cfg(feature = "full")]
+/// Where an open file is now, whatever it was called when it was opened.
+pub fn path_of(file: &impl std::os::fd::AsFd) -> Option<std::path::PathBuf> {
+    here::path_of(file.as_fd())
+}
+
+/// The command line of `pid`, shortened, on one line. Empty where the system does not tell.
 pub fn command_line(pid: u32) -> String {
     here::command_line(pid)
 }

@@ -65,8 +65,24 @@ pub(super) fn listening_ports(pids: &[u32]) -> Vec<u16> {
 pub(super) fn port_owner(port: u16) -> Option<PortOwner> {
     let text = output("lsof", &["-nP", &format!("-iTCP:{port}"), "-sTCP:LISTEN", "-Fp"]);
     let pid: u32 = text.lines().find_map(|line| line.strip_prefix('p')?.parse().ok())?;
+    Some(PortOwner { pid, command: command_line(pid) })
+}
+
+pub(super) fn command_line(pid: u32) -> String {
     let command = output("ps", &["-p", &pid.to_string(), "-o", "command="]);
-    Some(PortOwner { pid, command: command.trim().chars().take(80).collect() })
+    command.trim().chars().map(|c| if c.is_control() { '?' } else { c }).take(80).collect()
+}
+
+#[cfg(target_vendor = "apple")]
+pub(super) fn path_of(file: BorrowedFd<'_>) -> Option<PathBuf> {
+    use std::os::unix::ffi::OsStringExt;
+    let path = rustix::fs::getpath(file).ok()?;
+    Some(std::ffi::OsString::from_vec(path.into_bytes()).into())
+}
+
+#[cfg(not(target_vendor = "apple"))]
+pub(super) fn path_of(_file: BorrowedFd<'_>) -> Option<PathBuf> {
+    None
 }
 
 #[cfg(feature = "full")]

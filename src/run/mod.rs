@@ -4,8 +4,9 @@
 //! ```text
 //! plan      what to run, under which name (pure)
 //! spawn     the child, on a PTY or on pipes
+//! monitor   the child's parent on a PTY: what makes job control work there
 //! relay     bytes on their way: child -> terminal and capture, keyboard -> child; signals; the end
-//! capture   output files and their index
+//! capture   output files and their index; segments: how much of a long log is kept
 //! settle    the record's last word
 //! kept      the script as it was, and the commit
 //! limits    what the command may use
@@ -18,22 +19,28 @@
 pub mod banner;
 pub mod capture;
 pub(crate) mod kept;
+pub mod left;
 pub mod limits;
+mod monitor;
 pub mod plan;
 mod relay;
 pub mod restart;
+mod segments;
 mod settle;
 mod signals;
 mod spawn;
 pub mod stream;
 mod terminal;
+mod unix;
 
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
 
 use crate::autostart;
+use crate::config::Bounds;
 use crate::error::{Error, Result};
 use crate::os::Identity;
 use crate::record::index::Stream;
@@ -55,27 +62,29 @@ pub fn run(plan: &Plan, on_start: impl FnOnce(&Unit)) -> Result<(Unit, End)> {
     let mut unit = describe(plan, script.as_deref());
     let files = open_record(&mut unit, plan);
     let clock = Instant::now();
-    let mut signals = Signals::catch()?;
+    let mut signals = Signals::catch(spawn::on_pty(plan))?;
     let mut child = match limits::within(&plan.limits, || spawn::spawn(plan, &unit)) {
         Ok(child) => child,
         Err(error) => {
-            let end = End::of_code(error.exit_code());
+            let end = End::of(Some(error.exit_code().into()), None);
             settle::finish(&mut unit, files.folder(), end, clock.elapsed());
             return Err(error);
         }
     };
     runs(&mut unit, &child);
     files.name_logs(&mut unit, &child);
-    let mut capture = files.capture();
+    let mut capture = files.capture(&unit);
     capture.open(&child.streams());
     files.save(&unit);
     let daemon_start = if plan.register { autostart::nudge() } else { None };
     on_start(&unit);
     let git = files.keep(&unit, script.as_deref());
-    let helpers = daemon_start.into_iter().chain(git).collect();
+    let prune = files.folder().and_then(kept::prune);
+    let helpers = daemon_start.into_iter().chain(git).chain(prune).collect();
     let end = relay::relay(&mut child, &mut signals, &mut capture, plan, &unit.id, helpers);
     let ended = (end, clock.elapsed());
     let end = go_on(plan, &mut unit, &files, &mut signals, &mut capture, ended);
+    capture.finish(&mut unit.logs);
     unit.git = files.folder().and_then(scripts::git).unwrap_or_default();
     settle::finish(&mut unit, files.folder(), end, clock.elapsed());
     limits::lift(&plan.limits);
@@ -84,8 +93,8 @@ pub fn run(plan: &Plan, on_start: impl FnOnce(&Unit)) -> Result<(Unit, End)> {
 
 fn runs(unit: &mut Unit, child: &spawn::Child) {
     unit.status = Status::Running;
-    unit.pid = Some(child.process.id());
-    unit.process = Identity::of(child.process.id());
+    unit.pid = Some(child.pid);
+    unit.process = Identity::of(child.pid);
 }
 
 /// Starts the command again for as long as its terms want that. Takes and returns how it ended.
@@ -123,7 +132,7 @@ fn go_on(
                 files.save(unit);
                 relay::relay(&mut child, signals, capture, plan, &unit.id, Vec::new())
             }
-            Err(error) => End::of_code(error.exit_code()),
+            Err(error) => End::of(Some(error.exit_code().into()), None),
         };
         lasted = clock.elapsed();
     }
@@ -238,17 +247,24 @@ impl Files {
             stdout: path(Stream::Stdout),
             stderr: path(Stream::Stderr),
             events: Some(folder.events()),
+            ..Logs::default()
         };
     }
 
-    fn capture(&self) -> capture::Capture {
-        capture::Capture::new(self.folder.as_ref().map(Folder::path))
+    fn capture(&self, unit: &Unit) -> capture::Capture {
+        let bounds = Bounds::of(unit.project.as_deref());
+        capture::Capture::new(self.folder.as_ref().map(Folder::path), &bounds)
     }
 }
 
 /// Tells once what ig could not do; the command goes on.
 pub(crate) fn warn(error: Option<&Error>) {
     if let Some(error) = error {
-        eprintln!("ig: {error}");
+        show(&format!("ig: {error}\n"));
     }
+}
+
+/// Shows `text` on stderr, if anybody still looks: that terminal may be gone.
+pub fn show(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }

@@ -104,11 +104,11 @@ mod tests {
     const SHORT: Duration = Duration::from_millis(10);
 
     fn exit(code: i32) -> End {
-        End { exit_code: Some(code), signal: None, by_key: false }
+        End::of(Some(code), None)
     }
 
     fn death(signal: i32) -> End {
-        End { exit_code: None, signal: Some(signal), by_key: false }
+        End::of(None, Some(signal))
     }
 
     #[test]

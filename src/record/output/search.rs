@@ -36,33 +36,43 @@ impl Reader {
         while lines.is_empty() {
             let entries = self.stretch();
             if entries.is_empty() {
-                break;
+                // What is missing, and a chunk that may still grow, are not for searching.
+                return self.lines();
             }
             self.look_through(&entries, search, &mut lines);
         }
         lines
     }
 
-    /// The next chunks that are read: as many as one batch may hold, and in no stream with a gap.
+    /// The next chunks that are whole and read: as many as one batch may hold, and with no gap
+    /// between them.
     fn stretch(&mut self) -> Vec<Entry> {
         let mut entries: Vec<Entry> = Vec::new();
         let mut ends = [None; 3];
         let mut taken = 0;
-        while taken < BATCH {
-            let next = self.chunks.get(self.next).filter(|entry| !self.is_past(entry));
+        while taken < BATCH && self.done == (0, 0) {
+            let next = if self.is_whole(self.next) { self.chunks.get(self.next) } else { None };
+            let next = next.filter(|entry| !entry.is_mark() && !self.is_past(entry));
             let Some(entry) = next else { break };
             let slot = entry.stream as usize;
             if self.reads(&entry) && self.next >= self.from[slot] {
-                if ends[slot].is_some_and(|end| end != entry.offset) {
+                let goes_on = |end| end == entry.offset && !self.chunks.begins_piece(&entry);
+                if !ends[slot].is_none_or(goes_on) {
                     break;
                 }
-                ends[slot] = Some(entry.offset + u64::from(entry.len));
+                ends[slot] = Some(entry.end());
                 taken += u64::from(entry.len);
                 entries.push(entry);
             }
             self.next += 1;
         }
         entries
+    }
+
+    /// Whether chunk `number` is there and grows no more.
+    fn is_whole(&self, number: usize) -> bool {
+        let grows = !self.is_closed && self.chunks.from(number + 1).is_none();
+        self.chunks.from(number) == Some(number) && !grows
     }
 
     fn look_through(&mut self, entries: &[Entry], search: &dyn Search, lines: &mut Vec<Line>) {
