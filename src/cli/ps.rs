@@ -172,6 +172,11 @@ fn commit(unit: &Unit) -> String {
     unit.git.commit.as_ref().map(|commit| format!("{commit}{dirty}")).unwrap_or_default()
 }
 
+/// Output that is not in the log.
+fn missing(bytes: u64, lines: u64) -> String {
+    if bytes == 0 { String::new() } else { format!("{lines} lines of output ({})", size(bytes)) }
+}
+
 /// By what the limit is held.
 fn held(unit: &Unit) -> String {
     let limits = unit.metadata.get("limits");
@@ -184,11 +189,6 @@ fn held(unit: &Unit) -> String {
 fn restarts(unit: &Unit) -> String {
     let policy = unit.terms.restart.as_deref().unwrap_or_default();
     if policy.is_empty() { String::new() } else { format!("{policy}, {} so far", unit.restarts) }
-}
-
-/// Output that is not in the log.
-fn missing(bytes: u64, lines: u64) -> String {
-    if bytes == 0 { String::new() } else { format!("{lines} lines of output ({})", size(bytes)) }
 }
 
 fn describe(unit: &Unit) {

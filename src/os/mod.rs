@@ -140,15 +140,15 @@ pub fn port_owner(port: u16) -> Option<PortOwner> {
     here::port_owner(port)
 }
 
+/// Where an open file is now, whatever it was called when it was opened.
+pub fn path_of(file: &impl std::os::fd::AsFd) -> Option<std::path::PathBuf> {
+    here::path_of(file.as_fd())
+}
+
 /// Everybody who listens on TCP `port`, as far as we may know.
 #[cfg(feature = "full")]
 pub fn listeners(port: u16) -> Vec<u32> {
     here::port_owners(port)
-}
-
-/// Where an open file is now, whatever it was called when it was opened.
-pub fn path_of(file: &impl std::os::fd::AsFd) -> Option<std::path::PathBuf> {
-    here::path_of(file.as_fd())
 }
 
 /// The command line of `pid`, shortened, on one line. Empty where the system does not tell.

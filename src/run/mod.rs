@@ -120,6 +120,7 @@ fn go_on(
         };
         (unit.process, unit.pid) = (None, None);
         unit.restarts += 1;
+        capture.finish(&mut unit.logs);
         files.save(unit);
         announce(format!("restart {} in {}s: {}", policy.count(), wait.as_secs(), end.words()));
         if asked_to_end(signals, folder, wait) {

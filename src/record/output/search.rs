@@ -44,6 +44,75 @@ impl Reader {
         lines
     }
 
+    /// Lines that ended since the last call, a batch of them, none when there are none yet. Where
+    /// `is_plain` says so, many of them come as one, with newlines between; its number and time are
+    /// those of the last.
+    pub fn passages(&mut self, is_plain: &dyn Fn(&[u8]) -> bool) -> Vec<Line> {
+        if self.skip > 0 {
+            return self.lines();
+        }
+        self.chunks.refresh();
+        let mut lines = Vec::new();
+        while lines.is_empty() {
+            let entries = self.stretch();
+            if entries.is_empty() {
+                return self.lines();
+            }
+            if !self.take_whole(&entries, is_plain, &mut lines) {
+                for entry in &entries {
+                    self.split(entry, &mut lines);
+                }
+            }
+        }
+        lines
+    }
+
+    /// Takes a stretch of one stream of which every line is wanted. False when it is not one.
+    fn take_whole(
+        &mut self,
+        entries: &[Entry],
+        is_plain: &dyn Fn(&[u8]) -> bool,
+        lines: &mut Vec<Line>,
+    ) -> bool {
+        let stream = entries[0].stream;
+        let is_wanted = |entry: &Entry| entry.line + 1 >= self.first && entry.at >= self.since;
+        if !entries.iter().all(|entry| entry.stream == stream && is_wanted(entry)) {
+            return false;
+        }
+        let mut bytes = std::mem::take(&mut self.buffers[0]);
+        let is_whole = self.read(entries, &mut bytes) && is_plain(&bytes);
+        if is_whole {
+            self.pass(&Stretch { entries, bytes: &bytes }, lines);
+        }
+        self.buffers[0] = bytes;
+        is_whole
+    }
+
+    /// The line that was begun before, all whole lines as one, and the line that only begins.
+    fn pass(&mut self, stretch: &Stretch<'_>, lines: &mut Vec<Line>) {
+        let (first, rest) = self.whole_lines(stretch);
+        let mut place = Place::default();
+        self.add_parts(stretch, 0..first, &mut place, lines);
+        if first < rest {
+            let (entry, number) = place.of_line_that_ends(stretch, rest);
+            let at = (entry.at > 0).then_some(entry.at);
+            let bytes = stretch.bytes[first..rest - 1].to_vec();
+            let line = Line::new(entry.stream);
+            lines.push(Line { number, at, bytes, ended: true, ..line });
+        }
+        self.add_parts(stretch, rest..stretch.bytes.len(), &mut place, lines);
+    }
+
+    /// Where the first line begins that is whole, and where the last one of them ends.
+    fn whole_lines(&mut self, stretch: &Stretch<'_>) -> (usize, usize) {
+        if let Some(last) = stretch.entries.last() {
+            self.read_to[last.stream as usize] = last.end();
+        }
+        let all = stretch.bytes.len();
+        let first = memchr(b'\n', stretch.bytes).map_or(all, |at| at + 1);
+        (first, memrchr(b'\n', stretch.bytes).map_or(all, |at| at + 1))
+    }
+
     /// The next chunks that are whole and read: as many as one batch may hold, and with no gap
     /// between them.
     fn stretch(&mut self) -> Vec<Entry> {
@@ -105,10 +174,10 @@ impl Reader {
 
     /// The line that was begun before, the lines that `search` finds, and the line that only begins.
     fn pick(&mut self, stretch: &Stretch<'_>, search: &dyn Search, lines: &mut Vec<Line>) {
-        let Some(last) = stretch.entries.last() else { return };
-        self.read_to[last.stream as usize] = last.offset + u64::from(last.len);
-        let first = memchr(b'\n', stretch.bytes).map_or(stretch.bytes.len(), |at| at + 1);
-        let rest = memrchr(b'\n', stretch.bytes).map_or(stretch.bytes.len(), |at| at + 1);
+        if stretch.entries.is_empty() {
+            return;
+        }
+        let (first, rest) = self.whole_lines(stretch);
         let mut place = Place::default();
         self.add_parts(stretch, 0..first, &mut place, lines);
         search.lines(&stretch.bytes[first..rest], &mut |found| {
