@@ -84,7 +84,14 @@ impl Entry {
 /// The name of the index in a unit's folder.
 pub const INDEX: &str = "index";
 
-/// Lines that end within `bytes`.
+/// Lines that end within `bytes`. Counted eight bytes at a time, for every byte of output is: in a
+/// word with all newlines made zero, `marks` has the high bit of each zero byte, and no other.
 pub fn newlines(bytes: &[u8]) -> u64 {
-    bytes.iter().map(|byte| u64::from(*byte == b'\n')).sum()
+    const LOW: u64 = u64::from_ne_bytes([0x7f; 8]);
+    const NEWLINES: u64 = u64::from_ne_bytes([b'\n'; 8]);
+    let (words, rest) = bytes.as_chunks();
+    let marks = |word: u64| !(((word & LOW) + LOW) | word | LOW);
+    let whole = words.iter().map(|word| marks(u64::from_ne_bytes(*word) ^ NEWLINES).count_ones());
+    let rest = rest.iter().filter(|byte| **byte == b'\n').count();
+    whole.map(u64::from).sum::<u64>() + u64::try_from(rest).unwrap_or_default()
 }
