@@ -92,6 +92,22 @@ pub fn newlines(bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks();
     let marks = |word: u64| !(((word & LOW) + LOW) | word | LOW);
     let whole = words.iter().map(|word| marks(u64::from_ne_bytes(*word) ^ NEWLINES).count_ones());
-    let rest = rest.iter().filter(|byte| **byte == b'\n').count();
-    whole.map(u64::from).sum::<u64>() + u64::try_from(rest).unwrap_or_default()
+    let rest = rest.iter().map(|byte| u64::from(*byte == b'\n'));
+    whole.map(u64::from).chain(rest).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::newlines;
+
+    #[test]
+    fn every_newline_counts_once_wherever_it_is() {
+        let all: Vec<u8> = (0..=255).chain(0..=255).collect();
+        assert_eq!(newlines(&all), 2);
+        for length in 0..40 {
+            assert_eq!(newlines(&vec![b'\n'; length]), length as u64);
+            assert_eq!(newlines(&vec![b'\x0b'; length]), 0);
+            assert_eq!(newlines(&vec![0x8a; length]), 0);
+        }
+    }
 }
