@@ -13,11 +13,13 @@ pub mod time;
 
 pub mod agent;
 pub mod autostart;
+pub mod config;
 pub mod port;
 pub mod record;
 pub mod run;
 pub mod socket;
 pub mod stop;
+pub mod trust;
 pub mod wire;
 
 #[cfg(feature = "full")]
@@ -31,8 +33,8 @@ pub mod init;
 #[cfg(feature = "full")]
 pub mod logs;
 #[cfg(feature = "full")]
+pub mod prune;
+#[cfg(feature = "full")]
 pub mod shlib;
 #[cfg(feature = "full")]
 pub mod suggest;
-#[cfg(feature = "full")]
-pub mod trust;

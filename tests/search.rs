@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use idlergear::config::Bounds;
 use idlergear::logs::search::Pattern;
 use idlergear::logs::{Row, Sieve, Wish};
 use idlergear::record::index::Stream;
@@ -60,7 +61,7 @@ fn texts() -> impl Strategy<Value = Vec<(bool, Vec<u8>)>> {
 }
 
 fn write(folder: &Path, texts: &[(bool, Vec<u8>)]) {
-    let mut capture = Capture::new(Some(folder));
+    let mut capture = Capture::new(Some(folder), &Bounds::of(None));
     for (is_error, text) in texts {
         let stream = if *is_error { Stream::Stderr } else { Stream::Stdout };
         capture.store(stream, text);

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::Outcome;
 use super::words::{Word, Words, number, unknown};
 use crate::error::{Error, Result, exit};
+use crate::record::pieces::newest;
 use crate::record::{self, lookup};
 use crate::wire::unit::{Logs, Unit};
 use crate::{neutral, os, paths, time};
@@ -186,7 +187,7 @@ fn last_lines(logs: &Logs) -> Vec<String> {
 
 fn tail(path: &Path) -> String {
     use std::io::{Read, Seek, SeekFrom};
-    let Ok(file) = std::fs::File::open(path) else { return String::new() };
+    let Ok(file) = std::fs::File::open(newest(path).0) else { return String::new() };
     let mut file = &file;
     let length = file.metadata().map_or(0, |meta| meta.len());
     let mut bytes = Vec::new();

@@ -1,5 +1,6 @@
 //! The command line: one file per command, and here the list of them.
 
+mod config;
 mod daemon;
 mod diff;
 mod r#gen;
@@ -8,6 +9,7 @@ mod init;
 mod lib;
 mod logs;
 mod output;
+mod prune;
 mod ps;
 mod run;
 mod start;
@@ -43,6 +45,8 @@ enum Verb {
     Stop(stop::Args),
     Daemon(daemon::Args),
     Trust(trust::Args),
+    Config(config::Args),
+    Prune(prune::Args),
     Lib(lib::Args),
 }
 
@@ -65,6 +69,8 @@ pub fn main() -> ExitCode {
         Verb::Daemon(args) => args.run(),
         Verb::Lib(args) => args.run(),
         Verb::Trust(args) => args.run(),
+        Verb::Config(args) => args.run(),
+        Verb::Prune(args) => args.run(),
     };
     outcome.unwrap_or_else(|error| fail(&error))
 }

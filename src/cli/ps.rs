@@ -5,12 +5,12 @@ use std::time::SystemTime;
 
 use super::{Outcome, table};
 use crate::neutral::line;
-use crate::os;
+use crate::record::gap::size;
 use crate::record::now::Look;
 use crate::record::scope;
-use crate::time;
 use crate::wire::reply::Units;
 use crate::wire::unit::Unit;
+use crate::{os, paths, prune, time};
 
 /// List what runs now in this project
 #[derive(Debug, clap::Args)]
@@ -42,8 +42,21 @@ pub(crate) struct History {
 
 impl History {
     pub(crate) fn run(self) -> Outcome {
+        tell_dropped();
         show(scope::here(), self.json, "no runs here yet; make one with `ig run COMMAND`");
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// What is missing from the beginning of the list.
+fn tell_dropped() {
+    let (runs, bytes) = prune::dropped(&paths::runs_dir(paths::current_project().as_deref()));
+    if runs > 0 {
+        let bytes = size(bytes);
+        eprintln!(
+            "ig: {runs} older runs ({bytes}) were dropped: bounds logs.max_runs, \
+                   logs.max_age_days, logs.max_project_bytes (`ig config` shows them)"
+        );
     }
 }
 
@@ -155,6 +168,11 @@ fn commit(unit: &Unit) -> String {
     unit.git.commit.as_ref().map(|commit| format!("{commit}{dirty}")).unwrap_or_default()
 }
 
+/// Output that is not in the log.
+fn missing(bytes: u64, lines: u64) -> String {
+    if bytes == 0 { String::new() } else { format!("{lines} lines of output ({})", size(bytes)) }
+}
+
 fn describe(unit: &Unit) {
     let script = unit.script.path.as_ref().map(|path| path.display().to_string());
     let hash = unit.script.sha256.get(..8).unwrap_or_default();
@@ -174,6 +192,8 @@ fn describe(unit: &Unit) {
         ("ports", ports.join(", ")),
         ("started", format!("{} ({})", unit.started_at, age(unit))),
         ("ended", unit.ended_at.clone().unwrap_or_default()),
+        ("dropped", missing(unit.logs.dropped_bytes, unit.logs.dropped_lines)),
+        ("missed", missing(unit.logs.missed_bytes, unit.logs.missed_lines)),
     ];
     for (what, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
         println!("{what:<8} {}", line(value));

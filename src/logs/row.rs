@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::neutral;
 use crate::record::events::Event;
+use crate::record::gap::Gap;
 use crate::record::output::Line;
 use crate::time;
 
@@ -24,11 +25,16 @@ pub struct Row {
     pub cut: u64,
     /// A newline ended it.
     pub ended: bool,
+    /// It is no line: what stood here is missing.
+    pub gap: Option<Gap>,
 }
 
 impl Row {
     /// As people see it: nothing in it moves the cursor.
     pub fn text(&self) -> Cow<'_, str> {
+        if let Some(gap) = &self.gap {
+            return gap.to_string().into();
+        }
         if let Some(text) = self.as_it_is() {
             return text.into();
         }
@@ -66,6 +72,7 @@ impl From<Line> for Row {
             bytes: line.bytes,
             cut: line.cut,
             ended: line.ended,
+            gap: line.gap,
         }
     }
 }
@@ -81,6 +88,7 @@ impl Row {
             bytes: event.text.into_bytes(),
             cut: 0,
             ended: true,
+            gap: None,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Linux: /proc and pidfd.
 
 use std::fs;
-use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
 
 use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
@@ -15,6 +15,10 @@ pub(super) fn boot_id() -> String {
 /// A file's text. Names of processes need not be UTF-8, and must not hide them.
 fn text(path: &str) -> Option<String> {
     fs::read(path).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+pub(super) fn path_of(file: BorrowedFd<'_>) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).ok()
 }
 
 pub(super) fn process(pid: u32) -> Option<Process> {

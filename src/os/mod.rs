@@ -129,6 +129,11 @@ pub fn port_owner(port: u16) -> Option<PortOwner> {
     here::port_owner(port)
 }
 
+/// Where an open file is now, whatever it was called when it was opened.
+pub fn path_of(file: &impl std::os::fd::AsFd) -> Option<std::path::PathBuf> {
+    here::path_of(file.as_fd())
+}
+
 /// A pid as rustix wants it.
 pub fn pid(pid: u32) -> Option<rustix::process::Pid> {
     i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw)

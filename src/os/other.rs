@@ -68,3 +68,15 @@ pub(super) fn port_owner(port: u16) -> Option<PortOwner> {
     let command = output("ps", &["-p", &pid.to_string(), "-o", "command="]);
     Some(PortOwner { pid, command: command.trim().chars().take(80).collect() })
 }
+
+#[cfg(target_vendor = "apple")]
+pub(super) fn path_of(file: BorrowedFd<'_>) -> Option<PathBuf> {
+    use std::os::unix::ffi::OsStringExt;
+    let path = rustix::fs::getpath(file).ok()?;
+    Some(std::ffi::OsString::from_vec(path.into_bytes()).into())
+}
+
+#[cfg(not(target_vendor = "apple"))]
+pub(super) fn path_of(_file: BorrowedFd<'_>) -> Option<PathBuf> {
+    None
+}

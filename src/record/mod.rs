@@ -5,11 +5,13 @@
 
 mod chunks;
 pub mod events;
+pub mod gap;
 pub mod index;
 pub mod lookup;
 #[cfg(feature = "full")]
 pub mod now;
 pub mod output;
+pub(crate) mod pieces;
 pub mod register;
 pub mod scope;
 pub mod scripts;
@@ -140,11 +142,15 @@ pub fn is_alive(unit: &Unit) -> bool {
     own.is_some_and(crate::os::Identity::is_alive)
 }
 
+fn is_id(name: &std::ffi::OsStr) -> bool {
+    name.to_str().and_then(UnitId::parse).is_some()
+}
+
 /// Every unit in `dir`, a folder of records or of links to them, as it stands now.
 pub fn list(dir: &Path) -> Vec<Unit> {
     let mut units = Vec::new();
     let Ok(entries) = fs::read_dir(dir) else { return units };
-    for entry in entries.flatten() {
+    for entry in entries.flatten().filter(|entry| is_id(&entry.file_name())) {
         units.extend(Folder::at(entry.path()).observe());
     }
     units

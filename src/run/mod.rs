@@ -5,7 +5,7 @@
 //! plan      what to run, under which name (pure)
 //! spawn     the child, on a PTY or on pipes
 //! relay     bytes on their way: child -> terminal and capture, keyboard -> child; signals; the end
-//! capture   output files and their index
+//! capture   output files and their index; segments: how much of a long log is kept
 //! settle    the record's last word
 //! kept      the script as it was, and the commit
 //! ```
@@ -18,6 +18,7 @@ pub mod capture;
 pub(crate) mod kept;
 pub mod plan;
 mod relay;
+mod segments;
 mod settle;
 mod signals;
 mod spawn;
@@ -29,6 +30,7 @@ use std::time::Instant;
 use rustix::process::Signal;
 
 use crate::autostart;
+use crate::config::Bounds;
 use crate::error::{Error, Result};
 use crate::os::Identity;
 use crate::record::index::Stream;
@@ -61,14 +63,16 @@ pub fn run(plan: &Plan, on_start: impl FnOnce(&Unit)) -> Result<(Unit, End)> {
     unit.pid = Some(child.process.id());
     unit.process = Identity::of(child.process.id());
     files.name_logs(&mut unit, &child);
-    let mut capture = files.capture();
+    let mut capture = files.capture(&unit);
     capture.open(&child.streams());
     files.save(&unit);
     let daemon_start = if plan.register { autostart::nudge() } else { None };
     on_start(&unit);
     let git = files.keep(&unit, script.as_deref());
-    let helpers = daemon_start.into_iter().chain(git).collect();
+    let prune = files.folder().and_then(kept::prune);
+    let helpers = daemon_start.into_iter().chain(git).chain(prune).collect();
     let end = relay::relay(&mut child, &mut signals, &mut capture, plan, &unit.id, helpers);
+    capture.finish(&mut unit.logs);
     unit.git = files.folder().and_then(scripts::git).unwrap_or_default();
     settle::finish(&mut unit, files.folder(), end, clock.elapsed());
     Ok((unit, end))
@@ -165,11 +169,13 @@ impl Files {
             stdout: path(Stream::Stdout),
             stderr: path(Stream::Stderr),
             events: Some(folder.events()),
+            ..Logs::default()
         };
     }
 
-    fn capture(&self) -> capture::Capture {
-        capture::Capture::new(self.folder.as_ref().map(Folder::path))
+    fn capture(&self, unit: &Unit) -> capture::Capture {
+        let bounds = Bounds::of(unit.project.as_deref());
+        capture::Capture::new(self.folder.as_ref().map(Folder::path), &bounds)
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::config;
 use crate::error::{Error, Result};
 use crate::wire::unit::{Kind, Terms};
 
@@ -46,14 +47,14 @@ pub struct Plan {
 
 impl Plan {
     /// The plan for `words` as given on a command line. One word that is no file and has white
-    /// space or shell syntax is a shell string, run by `bash -c`.
+    /// space or shell syntax is a shell string, run by the shell that the user set.
     pub fn new(words: Vec<String>) -> Result<Self> {
         let Some(first) = words.first().filter(|word| !word.is_empty()) else {
             return Err(Error::usage("no command given").next("ig run COMMAND"));
         };
         let inline = (words.len() == 1 && is_shell_string(first)).then(|| first.clone());
         let argv = match &inline {
-            Some(text) => vec!["bash".to_owned(), "-c".to_owned(), text.clone()],
+            Some(text) => vec![config::shell(), "-c".to_owned(), text.clone()],
             None => words,
         };
         let script = if inline.is_some() { None } else { find_script(&argv) };

@@ -160,12 +160,19 @@ fn git(mut from: Fields) -> Git {
 }
 
 fn logs(mut from: Fields) -> Logs {
+    let mut number = |name: &str| from.value(name).as_u64().unwrap_or_default();
+    let [dropped_bytes, dropped_lines] = ["dropped_bytes", "dropped_lines"].map(&mut number);
+    let [missed_bytes, missed_lines] = ["missed_bytes", "missed_lines"].map(number);
     let mut path = |name: &str| from.text(name).map(Into::into);
     Logs {
         output: path("output"),
         stdout: path("stdout"),
         stderr: path("stderr"),
         events: path("events"),
+        dropped_bytes,
+        dropped_lines,
+        missed_bytes,
+        missed_lines,
     }
 }
 
@@ -212,6 +219,7 @@ mod tests {
         unit.ports = vec![80, 65535];
         unit.ready = true;
         unit.logs.events = Some("/e".into());
+        (unit.logs.dropped_bytes, unit.logs.missed_lines) = (u64::MAX, 1);
         unit.metadata.insert("batch".into(), 7.into());
         unit.terms.group = Some("back".into());
         unit.terms.alerts.on_kill = true;

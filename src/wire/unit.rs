@@ -184,6 +184,23 @@ pub struct Logs {
     /// What the script logged itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub events: Option<PathBuf>,
+    /// Bytes of output that were kept first and dropped later: one run has a bound.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub dropped_bytes: u64,
+    /// Lines that ended in them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub dropped_lines: u64,
+    /// Bytes of output that could not be kept: the disk did not take them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub missed_bytes: u64,
+    /// Lines that ended in them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub missed_lines: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Which ends the sessions that should know are told of.

@@ -55,6 +55,12 @@ impl Printer {
 
     fn row(&mut self, row: &Row) -> io::Result<()> {
         match self.form {
+            // What goes byte for byte into a file is no place for words of ours.
+            Form::Raw if row.gap.is_some() => {
+                self.out.flush()?;
+                eprintln!("ig: {}", row.text());
+                Ok(())
+            }
             Form::Raw => {
                 self.out.write_all(&row.bytes)?;
                 self.out.write_all(if row.ended { b"\n" } else { b"" })
@@ -64,6 +70,7 @@ impl Printer {
                 self.out.write_all(line(row).as_bytes())?;
                 self.out.write_all(b"\n")
             }
+            Form::Numbered if row.gap.is_some() => writeln!(self.out, "        {}", line(row)),
             Form::Numbered => writeln!(self.out, "{:>6}  {}", row.number, line(row)),
         }
     }
@@ -80,6 +87,12 @@ fn moment(row: &Row) -> Option<String> {
 }
 
 fn object(row: &Row) -> serde_json::Value {
+    if let Some(gap) = row.gap {
+        return json!({
+            "kind": "gap", "first": gap.first, "last": gap.last, "bytes": gap.bytes,
+            "bound": gap.cause.word(), "text": row.text(),
+        });
+    }
     let mut object = json!({"number": row.number, "stream": row.stream, "at": moment(row)});
     if let Some(level) = &row.level {
         object["level"] = level.clone().into();

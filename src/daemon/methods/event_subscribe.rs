@@ -10,6 +10,7 @@ use crate::daemon::history::merge;
 use crate::daemon::subscribers::{Filter, Queue};
 use crate::daemon::world::World;
 use crate::id::UnitId;
+use crate::record::pieces;
 use crate::wire::reply::LogLine;
 use crate::wire::request::EventSubscribe;
 
@@ -72,7 +73,7 @@ fn meet(world: &mut World, filter: &Filter, tail: usize) -> Vec<Value> {
 fn size(world: &World, ids: &[UnitId]) -> u64 {
     let folders = ids.iter().filter_map(|id| world.folder_of(id));
     let logs = folders.flat_map(|dir| LOGS.map(|name| dir.join(name)));
-    logs.filter_map(|log| log.metadata().ok()).map(|meta| meta.len()).sum()
+    logs.map(|log| pieces::end(&log)).sum()
 }
 
 fn history(world: &World, filter: &Filter, tail: usize) -> Vec<Value> {

@@ -36,7 +36,7 @@ impl Reader {
         while lines.is_empty() {
             let entries = self.stretch();
             if entries.is_empty() {
-                break;
+                return self.lines();
             }
             self.look_through(&entries, search, &mut lines);
         }
@@ -55,7 +55,7 @@ impl Reader {
         while lines.is_empty() {
             let entries = self.stretch();
             if entries.is_empty() {
-                break;
+                return self.lines();
             }
             if !self.take_whole(&entries, is_plain, &mut lines) {
                 for entry in &entries {
@@ -96,7 +96,15 @@ impl Reader {
             let (entry, number) = place.of_line_that_ends(stretch, rest);
             let at = (entry.at > 0).then_some(entry.at);
             let bytes = stretch.bytes[first..rest - 1].to_vec();
-            lines.push(Line { number, stream: entry.stream, at, bytes, cut: 0, ended: true });
+            lines.push(Line {
+                number,
+                stream: entry.stream,
+                at,
+                bytes,
+                cut: 0,
+                ended: true,
+                gap: None,
+            });
         }
         self.add_parts(stretch, rest..stretch.bytes.len(), &mut place, lines);
     }
@@ -104,7 +112,7 @@ impl Reader {
     /// Where the first line begins that is whole, and where the last one of them ends.
     fn whole_lines(&mut self, stretch: &Stretch<'_>) -> (usize, usize) {
         if let Some(last) = stretch.entries.last() {
-            self.read_to[last.stream as usize] = last.offset + u64::from(last.len);
+            self.read_to[last.stream as usize] = last.end();
         }
         let all = stretch.bytes.len();
         let first = memchr(b'\n', stretch.bytes).map_or(all, |at| at + 1);
@@ -112,25 +120,36 @@ impl Reader {
     }
 
     /// The next chunks that are read: as many as one batch may hold, and in no stream with a gap.
+    /// None where something is missing, was read in part or may still grow.
     fn stretch(&mut self) -> Vec<Entry> {
         let mut entries: Vec<Entry> = Vec::new();
         let mut ends = [None; 3];
         let mut taken = 0;
         while taken < BATCH {
-            let next = self.chunks.get(self.next).filter(|entry| !self.is_past(entry));
-            let Some(entry) = next else { break };
+            let Some(entry) = self.settled().filter(|entry| !self.is_past(entry)) else { break };
             let slot = entry.stream as usize;
             if self.reads(&entry) && self.next >= self.from[slot] {
                 if ends[slot].is_some_and(|end| end != entry.offset) {
                     break;
                 }
-                ends[slot] = Some(entry.offset + u64::from(entry.len));
+                ends[slot] = Some(entry.end());
                 taken += u64::from(entry.len);
                 entries.push(entry);
             }
             self.next += 1;
         }
         entries
+    }
+
+    /// The next chunk, if it is one that is there and will stay as it is.
+    fn settled(&mut self) -> Option<Entry> {
+        let is_last = self.chunks.from(self.next + 1).is_none();
+        let may_grow = is_last && !self.is_closed;
+        let is_next = self.chunks.from(self.next) == Some(self.next);
+        if may_grow || !is_next || self.done != (0, 0) {
+            return None;
+        }
+        self.chunks.get(self.next).filter(|entry| !entry.is_mark())
     }
 
     fn look_through(&mut self, entries: &[Entry], search: &dyn Search, lines: &mut Vec<Line>) {
