@@ -85,7 +85,8 @@ million() { cat "$place/million"; }
 stream_ours() { million | ig-agent stream; }
 stream_theirs() { million | tee "$place/copy"; }
 version() { ig --version; }
-nothing() { command true; }
+true=$(type -P true)
+nothing() { "$true"; }
 
 for pair in tail literal regex; do
   cmp <("${pair}_ours") <("${pair}_theirs")

@@ -3,6 +3,7 @@
 //! The map, in the order data flows. The first half is std, serde and a few small crates, and is
 //! all that `ig-agent` may use; the second is switched by the feature `full`.
 
+pub mod ending;
 pub mod error;
 pub mod id;
 pub mod neutral;
@@ -37,4 +38,8 @@ pub mod prune;
 #[cfg(feature = "full")]
 pub mod shlib;
 #[cfg(feature = "full")]
+pub mod start;
+#[cfg(feature = "full")]
 pub mod suggest;
+#[cfg(feature = "full")]
+pub mod wait;

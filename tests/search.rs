@@ -60,8 +60,10 @@ fn texts() -> impl Strategy<Value = Vec<(bool, Vec<u8>)>> {
     prop::collection::vec((any::<bool>(), piece), 0..60)
 }
 
-fn write(folder: &Path, texts: &[(bool, Vec<u8>)]) {
-    let mut capture = Capture::new(Some(folder), &Bounds::of(None));
+/// A small `bound` makes gaps.
+fn write(folder: &Path, texts: &[(bool, Vec<u8>)], bound: u64) {
+    let bounds = Bounds { max_run_bytes: bound, head_bytes: bound / 4, min_free_bytes: 0 };
+    let mut capture = Capture::new(Some(folder), &bounds);
     for (is_error, text) in texts {
         let stream = if *is_error { Stream::Stderr } else { Stream::Stdout };
         capture.store(stream, text);
@@ -101,9 +103,10 @@ proptest! {
         only in prop_oneof![Just(None), Just(Some(Stream::Stdout))],
         first in 1..40_u64,
         in_pieces in any::<bool>(),
+        bound in prop_oneof![Just(0), 100..2000_u64],
     ) {
         let dir = tempfile::tempdir().unwrap();
-        write(dir.path(), &texts);
+        write(dir.path(), &texts, bound);
         let open = || {
             let reader = Reader::open(dir.path(), only);
             let reader = if first > 20 { reader.from_line(first - 20) } else { reader };
@@ -125,9 +128,10 @@ proptest! {
         first in 1..40_u64,
         in_pieces in any::<bool>(),
         plain in any::<bool>(),
+        bound in prop_oneof![Just(0), 100..2000_u64],
     ) {
         let dir = tempfile::tempdir().unwrap();
-        write(dir.path(), &texts);
+        write(dir.path(), &texts, bound);
         let open = || {
             let reader = Reader::open(dir.path(), only);
             let reader = if first > 20 { reader.from_line(first - 20) } else { reader };
@@ -143,4 +147,17 @@ proptest! {
         prop_assert_eq!(last, one_by_one.last().map(|line| (line.number, line.at, line.stream)));
         prop_assert!(bytes(together) == bytes(one_by_one));
     }
+}
+
+#[test]
+fn a_log_of_whole_lines_is_bounded_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let line = (false, b"one whole line of a log\n".to_vec());
+    write(dir.path(), &vec![line; 1000], 4000);
+    let kept = std::fs::read_dir(dir.path()).unwrap().flatten();
+    let kept: u64 = kept.map(|entry| entry.metadata().unwrap().len()).sum();
+    assert!(kept < 5000, "{kept} bytes");
+    let lines = all(Reader::open(dir.path(), None), Reader::lines);
+    assert!(lines.iter().any(|line| line.gap.is_some()));
+    assert_eq!(lines.last().unwrap().number, 1000);
 }

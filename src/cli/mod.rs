@@ -1,8 +1,10 @@
 //! The command line: one file per command, and here the list of them.
 
+mod clear;
 mod config;
 mod daemon;
 mod diff;
+mod figures;
 mod r#gen;
 mod generate_script;
 mod init;
@@ -14,8 +16,12 @@ mod ps;
 mod run;
 mod start;
 mod stop;
+mod sweep;
 mod table;
 mod trust;
+mod up;
+mod wait;
+mod who;
 
 use std::process::ExitCode;
 
@@ -36,13 +42,20 @@ enum Verb {
     Init(init::Args),
     Gen(r#gen::Args),
     Run(run::Args),
-    Start(start::Args),
+    Start(Box<start::Args>),
     Ps(ps::Args),
     Logs(logs::Args),
     Output(output::Args),
     Diff(diff::Args),
     #[command(alias = "kill")]
     Stop(stop::Args),
+    Clear(clear::Args),
+    Sweep(sweep::Args),
+    Up(Box<up::Args>),
+    #[command(hide = true)]
+    WaitInScript(wait::InScript),
+    Wait(wait::Args),
+    Who(who::Args),
     Daemon(daemon::Args),
     Trust(trust::Args),
     Config(config::Args),
@@ -66,6 +79,12 @@ pub fn main() -> ExitCode {
         Verb::Output(args) => args.run(),
         Verb::Diff(args) => args.run(),
         Verb::Stop(args) => args.run(),
+        Verb::Clear(args) => args.run(),
+        Verb::Sweep(args) => args.run(),
+        Verb::Up(args) => args.run(),
+        Verb::Wait(args) => args.run(),
+        Verb::WaitInScript(args) => args.run(),
+        Verb::Who(args) => args.run(),
         Verb::Daemon(args) => args.run(),
         Verb::Lib(args) => args.run(),
         Verb::Trust(args) => args.run(),

@@ -215,8 +215,8 @@ impl Chunks {
 
     /// Makes `bytes` what is there of the chunk; memory that it has is used again.
     pub(super) fn read(&mut self, entry: &Entry, bytes: &mut Vec<u8>) {
-        let pieces = self.pieces(entry.stream).iter();
-        let Some(piece) = pieces.rev().find(|p| p.start <= entry.offset) else {
+        let pieces = self.pieces(entry.stream);
+        let Some(piece) = pieces.iter().rfind(|piece| piece.start <= entry.offset) else {
             return bytes.clear();
         };
         let offset = entry.offset - piece.start;
@@ -233,6 +233,12 @@ impl Chunks {
             *pieces = pieces::open(&self.folder, stream.file());
         }
         pieces
+    }
+
+    /// Whether the chunk is the first one in its file. What stands before it there may be a note of ours.
+    #[cfg(feature = "full")]
+    pub(super) fn begins_piece(&mut self, entry: &Entry) -> bool {
+        self.pieces(entry.stream).iter().any(|piece| piece.start == entry.offset)
     }
 
     /// How much of `stream` was kept and dropped by now.

@@ -136,10 +136,11 @@ fn make(dir: &Path) -> io::Result<()> {
     private::new_dir(dir)
 }
 
-/// Whether the unit's own process lives, or, before it was started, its runner.
+/// Whether the unit's own process lives, or its runner, which has the end to tell or a new start
+/// ahead.
 pub fn is_alive(unit: &Unit) -> bool {
-    let own = unit.process.as_ref().or(unit.runner.as_ref());
-    own.is_some_and(crate::os::Identity::is_alive)
+    let processes = [&unit.process, &unit.runner];
+    processes.into_iter().flatten().any(crate::os::Identity::is_alive)
 }
 
 fn is_id(name: &std::ffi::OsStr) -> bool {

@@ -137,10 +137,10 @@ impl Capture {
             let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
             self.append(stream, &bytes[..end], kept)?;
             rest = &bytes[end..];
+            self.rotate();
             if rest.is_empty() {
                 return Ok(());
             }
-            self.rotate();
         }
         self.append(stream, rest, kept)
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::limits::Limits;
 use crate::config;
 use crate::error::{Error, Result};
 use crate::wire::unit::{Kind, Terms};
@@ -43,6 +44,8 @@ pub struct Plan {
     pub kind: Kind,
     /// What was asked for beside the command.
     pub terms: Terms,
+    /// What it may use, and what holds it to that.
+    pub limits: Limits,
 }
 
 impl Plan {
@@ -72,6 +75,7 @@ impl Plan {
             detached: false,
             kind: Kind::LocalBash,
             terms: Terms::default(),
+            limits: Limits::default(),
         })
     }
 

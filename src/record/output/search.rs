@@ -11,6 +11,9 @@ use memchr::{memchr, memchr_iter, memrchr};
 use super::{BATCH, LONGEST, Line, Reader};
 use crate::record::index::{Entry, Stream};
 
+/// Bytes that are read for one passage: little enough for memory that was used before.
+const PASSAGE: u64 = 64 * 1024;
+
 /// Looks through text for lines.
 pub trait Search {
     /// Calls `found` with the place of each line of `text` that may be wanted, newline included, in
@@ -34,8 +37,9 @@ impl Reader {
         self.chunks.refresh();
         let mut lines = Vec::new();
         while lines.is_empty() {
-            let entries = self.stretch();
+            let entries = self.stretch(BATCH);
             if entries.is_empty() {
+                // What is missing, and a chunk that may still grow, are not for searching.
                 return self.lines();
             }
             self.look_through(&entries, search, &mut lines);
@@ -53,7 +57,7 @@ impl Reader {
         self.chunks.refresh();
         let mut lines = Vec::new();
         while lines.is_empty() {
-            let entries = self.stretch();
+            let entries = self.stretch(PASSAGE);
             if entries.is_empty() {
                 return self.lines();
             }
@@ -119,17 +123,20 @@ impl Reader {
         (first, memrchr(b'\n', stretch.bytes).map_or(all, |at| at + 1))
     }
 
-    /// The next chunks that are read: as many as one batch may hold, and in no stream with a gap.
-    /// None where something is missing, was read in part or may still grow.
-    fn stretch(&mut self) -> Vec<Entry> {
+    /// The next chunks that are whole and read: as many as `limit` bytes may hold, and with no gap
+    /// between them.
+    fn stretch(&mut self, limit: u64) -> Vec<Entry> {
         let mut entries: Vec<Entry> = Vec::new();
         let mut ends = [None; 3];
         let mut taken = 0;
-        while taken < BATCH {
-            let Some(entry) = self.settled().filter(|entry| !self.is_past(entry)) else { break };
+        while taken < limit && self.done == (0, 0) {
+            let next = if self.is_whole(self.next) { self.chunks.get(self.next) } else { None };
+            let next = next.filter(|entry| !entry.is_mark() && !self.is_past(entry));
+            let Some(entry) = next else { break };
             let slot = entry.stream as usize;
             if self.reads(&entry) && self.next >= self.from[slot] {
-                if ends[slot].is_some_and(|end| end != entry.offset) {
+                let goes_on = |end| end == entry.offset && !self.chunks.begins_piece(&entry);
+                if !ends[slot].is_none_or(goes_on) {
                     break;
                 }
                 ends[slot] = Some(entry.end());
@@ -141,15 +148,10 @@ impl Reader {
         entries
     }
 
-    /// The next chunk, if it is one that is there and will stay as it is.
-    fn settled(&mut self) -> Option<Entry> {
-        let is_last = self.chunks.from(self.next + 1).is_none();
-        let may_grow = is_last && !self.is_closed;
-        let is_next = self.chunks.from(self.next) == Some(self.next);
-        if may_grow || !is_next || self.done != (0, 0) {
-            return None;
-        }
-        self.chunks.get(self.next).filter(|entry| !entry.is_mark())
+    /// Whether chunk `number` is there and grows no more.
+    fn is_whole(&self, number: usize) -> bool {
+        let grows = !self.is_closed && self.chunks.from(number + 1).is_none();
+        self.chunks.from(number) == Some(number) && !grows
     }
 
     fn look_through(&mut self, entries: &[Entry], search: &dyn Search, lines: &mut Vec<Line>) {
