@@ -159,6 +159,8 @@ pub fn end(processes: Vec<Identity>, grace: Duration) -> Vec<Identity> {
     for signal in [Signal::TERM, Signal::KILL] {
         for process in processes.iter().filter(|process| process.is_alive()) {
             os::signal(process, signal);
+            // What is stopped would not hear of it.
+            os::signal(process, Signal::CONT);
         }
         if wait(if signal == Signal::TERM { grace } else { LAST }, gone) {
             return Vec::new();

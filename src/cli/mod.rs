@@ -15,6 +15,7 @@ mod port;
 mod prune;
 mod ps;
 mod run;
+mod signals;
 mod start;
 mod stop;
 mod sweep;
@@ -59,6 +60,7 @@ enum Verb {
     Stop(stop::Args),
     Clear(clear::Args),
     Sweep(sweep::Args),
+    Signals(signals::Args),
     Daemon(daemon::Args),
     Trust(trust::Args),
     Config(config::Args),
@@ -89,6 +91,7 @@ pub fn main() -> ExitCode {
         Verb::WaitInScript(args) => args.run(),
         Verb::PortInScript(args) => args.run(),
         Verb::Who(args) => args.run(),
+        Verb::Signals(args) => args.run(),
         Verb::Daemon(args) => args.run(),
         Verb::Lib(args) => args.run(),
         Verb::Trust(args) => args.run(),
