@@ -32,6 +32,11 @@ pub fn append(path: &Path) -> io::Result<File> {
     open(OpenOptions::new().append(true).create(true), path)
 }
 
+/// Opens `path` for writing anywhere in it, made with 0600, never through a symbolic link.
+pub fn rewrite(path: &Path) -> io::Result<File> {
+    open(OpenOptions::new().write(true).create(true).truncate(false), path)
+}
+
 /// Makes a new file `path` with 0600; fails when there is one.
 pub fn create_new(path: &Path) -> io::Result<File> {
     open(OpenOptions::new().write(true).create_new(true), path)

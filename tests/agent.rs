@@ -6,7 +6,7 @@ mod support;
 use std::net::TcpListener;
 use std::process::{Command, Output};
 
-use support::{Sandbox, stderr, stdout, succeed};
+use support::{Sandbox, free_port, stderr, stdout, succeed};
 
 fn agent(world: &Sandbox, args: &[&str]) -> Output {
     let mut command = world.command("ig-agent");
@@ -178,10 +178,6 @@ fn lib_names_the_library() {
     let path = ok(&world, &["lib"]);
     let ours = concat!(env!("CARGO_MANIFEST_DIR"), "/shell-lib/idlergear.sh");
     assert_eq!(std::fs::read(path).unwrap(), std::fs::read(ours).unwrap());
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn sleeper() -> std::process::Child {

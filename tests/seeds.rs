@@ -82,6 +82,16 @@ fn shop() -> Sandbox {
     assert!(
         Command::new("cp").arg("-R").arg(example).arg(world.project()).status().unwrap().success()
     );
+    // The document's command names no port. The usual one may be taken on this machine.
+    let own_port = format!(
+        "from django.core.management.commands.runserver import Command\n\
+         Command.default_port = '{}'\n",
+        support::free_port()
+    );
+    world.write(
+        "manage.py",
+        &world.read("manage.py").replace("\nif __name__", &(own_port + "\nif __name__")),
+    );
     world.write("package.json", r#"{"scripts": {"dev": "node dev.js"}}"#);
     world.write("dev.js", "console.log('front end up');\nsetInterval(() => {}, 1000);\n");
     world.write("app.py", "from celery import Celery\n\napp = Celery('app', broker='memory://')\n");

@@ -13,10 +13,14 @@ pub(super) fn run(mut words: Words) -> Outcome {
     if let Some(word) = words.next()? {
         return Err(unknown(&word));
     }
+    become_ig(&["lib", "--path"])
+}
+
+/// Lets `ig` do it in our place.
+pub(super) fn become_ig(words: &[&str]) -> Outcome {
     let ig = autostart::find("ig").ok_or_else(|| {
-        Error::new("the library comes with `ig`, which is not installed")
-            .next("cargo install idlergear")
+        Error::new("this takes `ig`, which is not installed").next("cargo install idlergear")
     })?;
-    let refused = Command::new(&ig).args(["lib", "--path"]).exec();
+    let refused = Command::new(&ig).args(words).exec();
     Err(Error::io("run", &ig, &refused))
 }

@@ -2,8 +2,10 @@
 //!
 //! ```text
 //! ig-agent run [--name N] [--type T] [--script PATH] [--stream] [--tree] [--pty|--no-pty]
-//!              [--no-register] [--detach] [--] CMD...
+//!              [--no-register] [--detach] [--kind K] [--terms JSON] [--limits JSON] [--] CMD...
 //! ```
+//!
+//! JSON is for programs: `ig start` has an option for each part of it, and says what is wrong.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -11,10 +13,12 @@ use std::process::ExitCode;
 
 use super::Outcome;
 use super::words::{Word, Words, unknown};
-use crate::error::{Result, exit};
+use crate::error::{Error, Result, exit};
 use crate::record;
+use crate::run::limits::Limits;
 use crate::run::{self as runner, Plan};
-use crate::wire::unit::Unit;
+use crate::wire::read::{self, Fields};
+use crate::wire::unit::{Kind, Terms, Unit};
 
 #[derive(Default)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
@@ -27,12 +31,15 @@ struct Options {
     no_register: bool,
     pty: Option<bool>,
     detach: bool,
+    kind: Option<Kind>,
+    terms: Terms,
+    limits: Limits,
     words: Vec<String>,
 }
 
 pub(super) fn run(words: Words) -> Outcome {
-    let failed = |error: crate::error::Error| error.code(exit::RUN_FAILED);
-    let options = read(words).map_err(failed)?;
+    let failed = |error: Error| error.code(exit::RUN_FAILED);
+    let options = options(words).map_err(failed)?;
     let mut plan = Plan::new(options.words)
         .map_err(failed)?
         .with_script(options.script)
@@ -43,10 +50,13 @@ pub(super) fn run(words: Words) -> Outcome {
     plan.register = !options.no_register && !crate::paths::no_daemon();
     plan.pty = options.pty;
     plan.detached = options.detach;
+    plan.kind = options.kind.unwrap_or(plan.kind);
+    plan.terms = options.terms;
+    plan.limits = options.limits;
     if plan.detached { background(&plan) } else { foreground(&plan) }
 }
 
-fn read(mut words: Words) -> Result<Options> {
+fn options(mut words: Words) -> Result<Options> {
     let mut options = Options::default();
     while let Some(word) = words.next()? {
         let option = match word {
@@ -66,10 +76,23 @@ fn read(mut words: Words) -> Result<Options> {
             "pty" => options.pty = Some(true),
             "no-pty" => options.pty = Some(false),
             "detach" => options.detach = true,
+            "kind" => options.kind = Some(kind(&words.value()?)?),
+            "terms" => options.terms = read::terms(json(&words.value()?)?),
+            "limits" => options.limits = json(&words.value()?)?.0,
             _ => return Err(unknown(&Word::Option(option))),
         }
     }
     Ok(options)
+}
+
+fn kind(word: &str) -> Result<Kind> {
+    let known = Kind::ALL.into_iter().find(|kind| kind.word() == word);
+    known.ok_or_else(|| Error::usage(format!("`{word}` is no kind of unit")))
+}
+
+fn json(text: &str) -> Result<Fields> {
+    let value = read::json(text.as_bytes());
+    value.map(Fields::of).map_err(|cause| Error::usage(format!("`{text}` is no JSON: {cause}")))
 }
 
 /// In the user's terminal: ends as the command ended, by its code or by its signal.

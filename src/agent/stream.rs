@@ -17,7 +17,7 @@ use crate::record::index::Stream;
 use crate::record::{Folder, register};
 use crate::run::stream;
 use crate::time;
-use crate::wire::unit::{Kind, Status, Unit};
+use crate::wire::unit::{Kind, Logs, Status, Unit};
 
 pub(super) fn run(mut words: Words) -> Outcome {
     let mut id = None;
@@ -30,14 +30,17 @@ pub(super) fn run(mut words: Words) -> Outcome {
         }
     }
     match id {
-        Some(id) => stream::keep(&existing(&id)?, 0),
+        Some(id) => {
+            let (folder, mut logs) = existing(&id)?;
+            stream::keep(&folder, 0, &mut logs);
+        }
         None => own(&name)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// The folder of a live unit whose output nobody else writes.
-fn existing(id: &str) -> Result<Folder> {
+fn existing(id: &str) -> Result<(Folder, Logs)> {
     let project = paths::current_project();
     let folder = Folder::of(id, project.as_deref())
         .ok_or_else(|| Error::new(format!("nothing here has the id `{id}`")).next("ig ps --all"))?;
@@ -47,7 +50,7 @@ fn existing(id: &str) -> Result<Folder> {
     }
     unit.logs.stdout = Some(folder.file(Stream::Stdout.file()));
     save(&folder, &unit)?;
-    Ok(folder)
+    Ok((folder, unit.logs))
 }
 
 /// A unit that lives as long as its input.
@@ -65,7 +68,7 @@ fn own(name: &str) -> Result<()> {
     let _ = folder.link_live(&unit.id);
     let _ = crate::autostart::nudge();
     let clock = Instant::now();
-    stream::keep(&folder, 0);
+    stream::keep(&folder, 0, &mut unit.logs);
     unit.status = Status::Completed;
     unit.exit_code = Some(0);
     unit.ended_at = Some(time::now());

@@ -1,23 +1,32 @@
 //! The command line: one file per command, and here the list of them.
 
+mod clear;
+mod config;
 mod daemon;
 mod diff;
+mod figures;
 mod r#gen;
 mod generate_script;
 mod init;
 mod lib;
 mod logs;
 mod output;
+mod prune;
 mod ps;
 mod run;
+mod signals;
 mod start;
 mod stop;
+mod sweep;
 mod table;
 mod trust;
+mod up;
+mod wait;
+mod who;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args as _, Command, FromArgMatches, Parser, Subcommand};
 
 use crate::error::{Error, Result, exit};
 
@@ -34,21 +43,31 @@ enum Verb {
     Init(init::Args),
     Gen(r#gen::Args),
     Run(run::Args),
-    Start(start::Args),
+    Start(Box<start::Args>),
+    Up(Box<up::Args>),
     Ps(ps::Args),
     Logs(logs::Args),
     Output(output::Args),
     Diff(diff::Args),
+    Wait(wait::Args),
+    #[command(hide = true)]
+    WaitInScript(wait::InScript),
+    Who(who::Args),
     #[command(alias = "kill")]
     Stop(stop::Args),
+    Clear(clear::Args),
+    Sweep(sweep::Args),
+    Signals(signals::Args),
     Daemon(daemon::Args),
     Trust(trust::Args),
+    Config(config::Args),
+    Prune(prune::Args),
     Lib(lib::Args),
 }
 
 /// The whole program: reads the command line, runs the command, tells what went wrong.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
@@ -62,11 +81,43 @@ pub fn main() -> ExitCode {
         Verb::Output(args) => args.run(),
         Verb::Diff(args) => args.run(),
         Verb::Stop(args) => args.run(),
+        Verb::Clear(args) => args.run(),
+        Verb::Sweep(args) => args.run(),
+        Verb::Up(args) => args.run(),
+        Verb::Wait(args) => args.run(),
+        Verb::WaitInScript(args) => args.run(),
+        Verb::Who(args) => args.run(),
+        Verb::Signals(args) => args.run(),
         Verb::Daemon(args) => args.run(),
         Verb::Lib(args) => args.run(),
         Verb::Trust(args) => args.run(),
+        Verb::Config(args) => args.run(),
+        Verb::Prune(args) => args.run(),
     };
     outcome.unwrap_or_else(|error| fail(&error))
+}
+
+/// Makes the words of one verb.
+type Words = fn(Command) -> Command;
+
+/// Verbs that are called again and again. Making the words of all verbs takes longer than many of
+/// these need for their work: only their own are made.
+const FREQUENT: [(&str, Words); 5] = [
+    ("gen", r#gen::Args::augment_args),
+    ("logs", logs::Args::augment_args),
+    ("ps", ps::Args::augment_args),
+    ("run", run::Args::augment_args),
+    ("start", start::Args::augment_args),
+];
+
+fn parse() -> std::result::Result<Cli, clap::Error> {
+    let verb = std::env::args_os().nth(1).unwrap_or_default();
+    let Some((name, words)) = FREQUENT.into_iter().find(|(name, _)| verb == *name) else {
+        return Cli::try_parse();
+    };
+    let program = Command::new("ig").version(env!("CARGO_PKG_VERSION")).propagate_version(true);
+    let program = program.disable_help_subcommand(true).subcommand(words(Command::new(name)));
+    Cli::from_arg_matches(&program.try_get_matches()?)
 }
 
 /// Help and version go to stdout and succeed; a wrong command line ends with 2, or with 125 when

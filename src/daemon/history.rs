@@ -61,6 +61,9 @@ fn last_output(folder: &Path, unit: &Unit, count: usize) -> Vec<LogLine> {
     }
     let line = |line: output::Line| {
         let at = line.at.map(|at| time::rfc3339(time::from_micros(at)));
+        if let Some(gap) = line.gap {
+            return log_line(unit, line.stream.word(), None, &gap.to_string());
+        }
         let text = String::from_utf8_lossy(&line.bytes);
         log_line(unit, line.stream.word(), at, text.trim_end_matches('\r'))
     };

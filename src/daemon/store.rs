@@ -1,9 +1,12 @@
-//! What must survive a restart, in SQLite: wire-only agents, their log, and messages.
+//! What must survive a restart, in SQLite: wire-only agents, their log, messages, ends and signals.
 //!
-//! Units with a folder are not here: their files are the truth. Only the daemon opens this file. A
-//! file that is not ours, damaged, or of a newer version is set aside, never deleted.
+//! Live units with a folder are not here: their files are the truth. Only the daemon opens this
+//! file. A file that is not ours, damaged, or of a newer version is set aside, never deleted.
 
+mod ends;
 mod file;
+mod sessions;
+mod signals;
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -11,7 +14,10 @@ use std::path::{Path, PathBuf};
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
-use file::{TABLES, Unusable};
+pub(super) use ends::{End, Progress};
+use file::Unusable;
+pub(super) use sessions::nobody;
+pub(super) use signals::{Emission, Wants};
 
 use crate::wire::reply::{LogLine, Message};
 use crate::wire::unit::Unit;
@@ -77,7 +83,7 @@ impl Store {
         // An SQLite that cannot even do this leaves nothing to go on with.
         #[allow(clippy::expect_used, reason = "a database in memory fails only without memory")]
         let db = Connection::open_in_memory().expect("a database in memory");
-        let _ = db.execute_batch(TABLES);
+        let _ = file::make_tables(&db);
         (Self { db }, Some(note))
     }
 

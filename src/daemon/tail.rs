@@ -4,8 +4,9 @@ use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use crate::record::Folder;
 use crate::record::events::{Event, Reader};
+use crate::record::gap::{Cause, size};
+use crate::record::{Folder, pieces};
 use crate::wire::unit::Logs;
 
 /// Bytes read from one file before others get their turn. As empty lines they still fit into half
@@ -15,10 +16,14 @@ const PIECE: usize = 8 << 10;
 /// The longest line that is told whole; a longer one is told in pieces.
 const LINE_LIMIT: usize = 64 << 10;
 
-/// One file, read up to some place.
+/// One log, read up to some place.
 #[derive(Debug, Clone)]
 struct Cursor {
+    /// Its head; a long one goes on in pieces.
     path: PathBuf,
+    /// The file that is read now, and where it starts in the whole.
+    piece: (PathBuf, u64),
+    /// How far it was read, counted from the beginning of the whole.
     offset: u64,
     partial: Vec<u8>,
     /// Where the unit's own output ends, once it has ended; what others add is not its.
@@ -27,38 +32,98 @@ struct Cursor {
 
 impl Cursor {
     fn new(path: PathBuf, offset: u64) -> Self {
-        Self { path, offset, partial: Vec::new(), end: None }
+        Self { piece: (path.clone(), 0), path, offset, partial: Vec::new(), end: None }
     }
 
-    fn size(&self) -> u64 {
-        fs::metadata(&self.path).map_or(0, |meta| meta.len())
+    /// From the beginning of the line that is being written now.
+    fn at_end(path: PathBuf) -> Self {
+        let mut cursor = Self::new(path, 0);
+        cursor.piece = pieces::newest(&cursor.path);
+        cursor.offset = cursor.last_line_start();
+        cursor
+    }
+
+    /// Where the piece ends that is read now; none when it is gone.
+    fn size(&self) -> Option<u64> {
+        fs::metadata(&self.piece.0).ok().map(|meta| self.piece.1 + meta.len())
     }
 
     /// Whether there is more to read.
     fn is_behind(&self) -> bool {
-        self.end.map_or_else(|| self.size() != self.offset, |end| self.offset < end)
+        let grown = || self.size() != Some(self.offset) || self.next().exists();
+        self.end.map_or_else(|| self.size().is_some() && grown(), |end| self.offset < end)
     }
 
     /// The lines that became whole within the next piece.
     fn lines(&mut self) -> Vec<String> {
         let mut bytes = Vec::new();
         let size = self.size();
-        if size < self.offset {
-            // The file was cut short or replaced: it starts anew.
-            (self.offset, self.partial) = (0, Vec::new());
+        if size.is_none() {
+            return self.jump();
         }
-        if size == self.offset || self.read_piece(&mut bytes).is_err() {
+        if size == Some(self.offset) && self.next().exists() {
+            self.piece = (self.next(), self.offset);
+        } else if size < Some(self.offset) {
+            // The file was cut short or replaced: it starts anew.
+            (self.offset, self.partial) = (self.piece.1, Vec::new());
+        }
+        if size == Some(self.offset) && self.piece.1 < self.offset
+            || self.read_piece(&mut bytes).is_err()
+        {
             return Vec::new();
         }
         self.offset += u64::try_from(bytes.len()).unwrap_or(0);
         self.split(&bytes)
     }
 
+    /// The piece that goes on where this one ends.
+    fn next(&self) -> PathBuf {
+        let base = self.path.file_name().unwrap_or_default().to_string_lossy();
+        self.path.with_file_name(pieces::name(&base, self.offset))
+    }
+
+    /// What was to be read is gone: goes on where there is something again, and says so.
+    fn jump(&mut self) -> Vec<String> {
+        let next = self.starts().into_iter().find(|start| *start > self.piece.1);
+        let Some(start) = next else { return Vec::new() };
+        let mut lines: Vec<String> = self.rest().into_iter().collect();
+        if start > self.offset {
+            let dropped = size(start - self.offset);
+            lines.push(format!("... {dropped} were dropped: {} ...", Cause::Bound.word()));
+        }
+        self.offset = start.max(self.offset);
+        self.piece = (self.next(), start);
+        lines
+    }
+
+    fn starts(&self) -> Vec<u64> {
+        let base = self.path.file_name().unwrap_or_default().to_string_lossy();
+        self.path.parent().map(|dir| pieces::starts(dir, &base)).unwrap_or_default()
+    }
+
     fn read_piece(&self, bytes: &mut Vec<u8>) -> std::io::Result<()> {
         bytes.resize(PIECE, 0);
-        let count = File::open(&self.path)?.read_at(bytes, self.offset);
+        let count = File::open(&self.piece.0)?.read_at(bytes, self.offset - self.piece.1);
         bytes.truncate(*count.as_ref().unwrap_or(&0));
+        if self.piece.1 == 0 && bytes.len() < PIECE {
+            // Behind the end of a head stands a note for those who read the file itself.
+            let next =
+                self.starts().first().map_or(u64::MAX, |start| start.saturating_sub(self.offset));
+            bytes.truncate(usize::try_from(next).unwrap_or(usize::MAX));
+        }
         count.map(drop)
+    }
+
+    /// Where the line begins that is being written: a follower gets it whole.
+    fn last_line_start(&mut self) -> u64 {
+        let size = self.size().unwrap_or(self.piece.1);
+        self.offset = size.saturating_sub(8 << 10).max(self.piece.1);
+        let mut bytes = Vec::new();
+        if self.read_piece(&mut bytes).is_err() {
+            return size;
+        }
+        let last = bytes.iter().rposition(|byte| *byte == b'\n');
+        last.map_or(self.offset, |at| self.offset + u64::try_from(at).unwrap_or(0) + 1)
     }
 
     fn split(&mut self, bytes: &[u8]) -> Vec<String> {
@@ -146,10 +211,7 @@ impl Tail {
             if self.output.iter().any(|(name, _)| *name == stream) {
                 continue;
             }
-            let mut cursor = Cursor::new(path, 0);
-            if from_end {
-                cursor.offset = last_line_start(&cursor.path, cursor.size());
-            }
+            let cursor = if from_end { Cursor::at_end(path) } else { Cursor::new(path, 0) };
             self.output.push((stream, cursor));
         }
     }
@@ -179,7 +241,7 @@ impl Tail {
     pub(super) fn close(&mut self) {
         let outputs = self.output.iter_mut().map(|(_, cursor)| cursor);
         for cursor in outputs.chain([&mut self.events]) {
-            cursor.end = Some(cursor.size());
+            cursor.end = Some(pieces::end(&cursor.path));
         }
     }
 
@@ -206,19 +268,6 @@ fn stamp(path: &Path) -> (u64, i64, i64) {
 pub(super) fn streams(logs: &Logs) -> Vec<(&'static str, PathBuf)> {
     let all = [("output", &logs.output), ("stdout", &logs.stdout), ("stderr", &logs.stderr)];
     all.into_iter().filter_map(|(name, path)| Some((name, path.clone()?))).collect()
-}
-
-/// Where the line begins that is being written: a follower gets it whole.
-fn last_line_start(path: &Path, size: u64) -> u64 {
-    let begin = size.saturating_sub(8 << 10);
-    let mut cursor = Cursor::new(path.to_path_buf(), begin);
-    let mut bytes = Vec::new();
-    if cursor.read_piece(&mut bytes).is_err() {
-        return size;
-    }
-    cursor.partial = bytes;
-    let last = cursor.partial.iter().rposition(|byte| *byte == b'\n');
-    last.map_or(begin, |at| begin + u64::try_from(at).unwrap_or(0) + 1)
 }
 
 #[cfg(test)]
@@ -273,7 +322,7 @@ mod tests {
     fn a_follower_gets_the_unfinished_line_whole() {
         let (_dir, path, mut file) = file();
         write!(file, "old\nhal").unwrap();
-        let mut cursor = Cursor::new(path.clone(), last_line_start(&path, 7));
+        let mut cursor = Cursor::at_end(path);
         writeln!(file, "f").unwrap();
         assert_eq!(cursor.lines(), ["half"]);
     }

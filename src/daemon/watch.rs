@@ -83,8 +83,10 @@ impl Inner {
     fn add(&mut self, path: PathBuf) {
         let Some(dir) = path.parent().map(Path::to_path_buf) else { return };
         let name = path.file_name().unwrap_or_default();
-        let is_output =
-            ["output.log", "stdout.log", "stderr.log", "index"].iter().any(|n| name == *n);
+        // Pieces of a long log have more behind these names.
+        let is_output = ["output.log", "stdout.log", "stderr.log", "index"]
+            .iter()
+            .any(|base| name.as_encoded_bytes().starts_with(base.as_bytes()));
         if !is_output || self.output.contains(&dir) {
             self.folders.insert(dir);
         }

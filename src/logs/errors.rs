@@ -71,7 +71,7 @@ mod tests {
         let line = |(index, text): (usize, &str)| {
             let number = index as u64 + 1;
             let (stream, bytes) = (Stream::Stdout, text.as_bytes().to_vec());
-            Row::from(Line { number, stream, at: None, bytes, cut: 0, ended: true })
+            Row::from(Line { number, stream, at: None, bytes, cut: 0, ended: true, gap: None })
         };
         text.lines().enumerate().map(line).collect()
     }

@@ -6,10 +6,11 @@
 mod errors;
 pub mod moment;
 pub mod row;
+pub mod search;
 mod sieve;
 mod source;
 pub mod text;
 
 pub use row::Row;
 pub use sieve::{Sieve, Wish};
-pub use source::{Events, Source};
+pub use source::{Events, Output, Source, Want};

@@ -1,7 +1,10 @@
 //! One line to be shown, wherever it comes from: captured output or what a script logged.
 
+use std::borrow::Cow;
+
 use crate::neutral;
 use crate::record::events::Event;
+use crate::record::gap::Gap;
 use crate::record::output::Line;
 use crate::time;
 
@@ -22,17 +25,35 @@ pub struct Row {
     pub cut: u64,
     /// A newline ended it.
     pub ended: bool,
+    /// It is no line: what stood here is missing.
+    pub gap: Option<Gap>,
 }
 
 impl Row {
     /// As people see it: nothing in it moves the cursor.
-    pub fn text(&self) -> String {
+    pub fn text(&self) -> Cow<'_, str> {
+        if let Some(gap) = &self.gap {
+            return gap.to_string().into();
+        }
+        if let Some(text) = self.as_it_is() {
+            return text.into();
+        }
         let text = String::from_utf8_lossy(&self.bytes);
         if self.level.is_some() {
-            return neutral::line(&text);
+            return neutral::line(&text).into();
         }
         let shown = neutral::output(&text);
-        if self.cut == 0 { shown } else { format!("{shown}… [{} bytes more]", self.cut) }
+        if self.cut == 0 { shown } else { format!("{shown}… [{} bytes more]", self.cut) }.into()
+    }
+
+    /// Most output is plain letters, and a terminal's lines end in a carriage return: nothing has
+    /// to be done to them.
+    fn as_it_is(&self) -> Option<&str> {
+        if self.level.is_some() || self.cut > 0 {
+            return None;
+        }
+        let text = str::from_utf8(&self.bytes).ok()?.trim_end_matches('\r');
+        neutral::is_plain(text.as_bytes()).then_some(text)
     }
 
     /// Whether the bytes are what is shown, as far as a pattern is concerned.
@@ -51,6 +72,7 @@ impl From<Line> for Row {
             bytes: line.bytes,
             cut: line.cut,
             ended: line.ended,
+            gap: line.gap,
         }
     }
 }
@@ -66,6 +88,7 @@ impl Row {
             bytes: event.text.into_bytes(),
             cut: 0,
             ended: true,
+            gap: None,
         }
     }
 }

@@ -44,6 +44,7 @@ struct Tail {
     count: usize,
     room: usize,
     bytes: usize,
+    lines: usize,
     rows: VecDeque<Row>,
 }
 
@@ -51,7 +52,7 @@ impl Sieve {
     /// A sieve for `wish`; an error when its pattern is none.
     pub fn new(wish: &Wish) -> Result<Self> {
         let room = wish.max_bytes.unwrap_or(usize::MAX);
-        let tail = |count| Tail { count, room, bytes: 0, rows: VecDeque::new() };
+        let tail = |count| Tail { count, room, bytes: 0, lines: 0, rows: VecDeque::new() };
         Ok(Self {
             grep: wish.grep.as_deref().map(pattern).transpose()?,
             errors: wish.errors.then(Errors::new).flatten(),
@@ -64,26 +65,23 @@ impl Sieve {
         })
     }
 
-    /// What is to be shown now that `row` came.
-    pub fn take(&mut self, row: Row) -> Vec<Row> {
+    /// `row` came: adds what is to be shown now to `shown`.
+    pub fn take(&mut self, row: Row, shown: &mut Vec<Row>) {
         if row.number > self.last {
             self.is_full = true;
         }
-        if self.is_full || !self.matches(&row) {
-            return Vec::new();
+        if self.is_full {
+            return;
         }
-        let rows = match &mut self.errors {
-            Some(errors) => errors.take(row),
-            None => vec![row],
-        };
-        match &mut self.tail {
-            Some(tail) => {
-                for row in rows {
-                    tail.hold(row);
-                }
-                Vec::new()
-            }
-            None => rows.into_iter().filter_map(|row| self.pass(row)).collect(),
+        if row.gap.is_some() {
+            return self.announce(row, shown);
+        }
+        if !self.matches(&row) {
+            return;
+        }
+        match &mut self.errors {
+            Some(errors) => errors.take(row).into_iter().for_each(|row| self.hold(row, shown)),
+            None => self.hold(row, shown),
         }
     }
 
@@ -103,6 +101,14 @@ impl Sieve {
         self.next
     }
 
+    /// Whatever was asked for, what is missing is told in its place and counts as nothing.
+    fn announce(&mut self, row: Row, shown: &mut Vec<Row>) {
+        match &mut self.tail {
+            Some(tail) => tail.rows.push_back(row),
+            None => shown.push(row),
+        }
+    }
+
     fn matches(&self, row: &Row) -> bool {
         self.grep.as_ref().is_none_or(|grep| {
             if row.is_plain() {
@@ -113,9 +119,16 @@ impl Sieve {
         })
     }
 
+    fn hold(&mut self, row: Row, shown: &mut Vec<Row>) {
+        match &mut self.tail {
+            Some(tail) => tail.hold(row),
+            None => shown.extend(self.pass(row)),
+        }
+    }
+
     fn pass(&mut self, row: Row) -> Option<Row> {
-        if self.is_full {
-            return None;
+        if self.is_full || row.gap.is_some() {
+            return Some(row).filter(|_| !self.is_full);
         }
         let size = row.bytes.len() + 1;
         if size > self.room {
@@ -133,10 +146,14 @@ impl Sieve {
 impl Tail {
     fn hold(&mut self, row: Row) {
         self.bytes += row.bytes.len() + 1;
+        self.lines += 1;
         self.rows.push_back(row);
-        while self.rows.len() > self.count || self.bytes > self.room {
+        while self.lines > self.count || self.bytes > self.room {
             let Some(row) = self.rows.pop_front() else { break };
-            self.bytes -= row.bytes.len() + 1;
+            if row.gap.is_none() {
+                self.bytes -= row.bytes.len() + 1;
+                self.lines -= 1;
+            }
         }
     }
 }

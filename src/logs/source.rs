@@ -1,16 +1,42 @@
 //! Where rows come from: a unit's captured output, or what its script logged.
 
 use super::Row;
-use crate::record::output::Reader;
+use super::search::Pattern;
+use crate::neutral;
+use crate::record::output::{Line, Reader};
 use crate::record::{Folder, events};
 
 /// Rows of one unit, in order, a batch at a time.
 #[derive(Debug)]
 pub enum Source {
-    /// Captured output, from where its reader was put; and the time before which nothing counts.
-    Output(Box<Reader>, Option<u64>),
+    /// Captured output.
+    Output(Box<Output>),
     /// Events of a script.
     Events(Events),
+}
+
+/// Captured output, from where its reader was put.
+#[derive(Debug)]
+pub struct Output {
+    /// Reads it.
+    pub reader: Reader,
+    /// The time before which nothing counts.
+    pub since: Option<u64>,
+    /// Which lines must come, and how.
+    pub want: Want,
+}
+
+/// Which lines of captured output must come. More may; a [`super::Sieve`] has the last word.
+#[derive(Debug)]
+pub enum Want {
+    /// Each by itself.
+    Lines,
+    /// Those that match.
+    Matches(Pattern),
+    /// All, and many that need nothing done to them may come as one.
+    Text,
+    /// The same, whatever they hold.
+    Bytes,
 }
 
 /// What a script logged, between two times, from a number on.
@@ -48,30 +74,48 @@ impl Events {
 
 impl Source {
     /// What came since the last call, a batch of it; none when there is nothing yet.
-    pub fn rows(&mut self) -> Vec<Row> {
+    pub fn rows(&mut self) -> Option<Box<dyn Iterator<Item = Row>>> {
         match self {
-            Self::Output(reader, since) => timely(reader.lines(), *since),
-            Self::Events(events) => events.rows(),
+            Self::Output(output) => {
+                let reader = &mut output.reader;
+                let lines = match &output.want {
+                    Want::Lines => reader.lines(),
+                    Want::Matches(pattern) => reader.lines_of(pattern),
+                    Want::Text => reader.passages(&neutral::is_plain),
+                    Want::Bytes => reader.passages(&|_| true),
+                };
+                (!lines.is_empty()).then(|| output.timely(lines))
+            }
+            Self::Events(events) => {
+                let rows = events.rows();
+                (!rows.is_empty()).then(|| Box::new(rows.into_iter()) as _)
+            }
         }
     }
 
     /// Nothing more is going to be written, or read.
     pub fn close(&mut self) {
-        if let Self::Output(reader, _) = self {
-            reader.close();
+        if let Self::Output(output) = self {
+            output.reader.close();
         }
     }
 
     /// The last line, when no newline ended it; after [`Source::close`].
-    pub fn rest(&mut self) -> Vec<Row> {
+    pub fn rest(&mut self) -> Box<dyn Iterator<Item = Row>> {
         match self {
-            Self::Output(reader, since) => timely(reader.rest(), *since),
-            Self::Events(_) => Vec::new(),
+            Self::Output(output) => {
+                let rest = output.reader.rest();
+                output.timely(rest)
+            }
+            Self::Events(_) => Box::new(std::iter::empty()),
         }
     }
 }
 
-fn timely(lines: Vec<crate::record::output::Line>, since: Option<u64>) -> Vec<Row> {
-    let rows = lines.into_iter().map(Row::from);
-    rows.filter(|row| row.at.is_none() || row.at >= since).collect()
+impl Output {
+    fn timely(&self, lines: Vec<Line>) -> Box<dyn Iterator<Item = Row>> {
+        let since = self.since;
+        let rows = lines.into_iter().map(Row::from);
+        Box::new(rows.filter(move |row| row.at.is_none() || row.at >= since))
+    }
 }

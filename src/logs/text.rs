@@ -18,7 +18,7 @@ pub fn tail(folder: &Folder, limit: usize) -> (String, bool) {
         let last = batch.is_empty();
         for line in if last { reader.rest() } else { batch } {
             cut |= lines.is_empty() && line.number > 1;
-            let text = Row::from(line).text() + "\n";
+            let text = Row::from(line).text().into_owned() + "\n";
             size += text.len();
             lines.push_back(text);
             while size > limit && lines.len() > 1 {

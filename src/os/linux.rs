@@ -1,8 +1,8 @@
 //! Linux: /proc and pidfd.
 
 use std::fs;
-use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
 
 use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
@@ -15,6 +15,10 @@ pub(super) fn boot_id() -> String {
 /// A file's text. Names of processes need not be UTF-8, and must not hide them.
 fn text(path: &str) -> Option<String> {
     fs::read(path).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+pub(super) fn path_of(file: BorrowedFd<'_>) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).ok()
 }
 
 pub(super) fn process(pid: u32) -> Option<Process> {
@@ -87,6 +91,47 @@ pub(super) fn port_owner(port: u16) -> Option<PortOwner> {
         .into_iter()
         .find(|p| sockets_of(p.pid).iter().any(|socket| inodes.contains(socket)))?;
     Some(PortOwner { pid: owner.pid, command: command_line(owner.pid) })
+}
+
+#[cfg(feature = "full")]
+pub(super) fn port_owners(port: u16) -> Vec<u32> {
+    let inodes: Vec<u64> =
+        listeners().into_iter().filter(|l| l.port == port).map(|l| l.inode).collect();
+    let holds = |p: &Process| sockets_of(p.pid).iter().any(|socket| inodes.contains(socket));
+    if inodes.is_empty() {
+        return Vec::new();
+    }
+    processes().into_iter().filter(holds).map(|p| p.pid).collect()
+}
+
+/// Clock ticks of `/proc/PID/stat` per second: always a hundred, whatever the kernel's own rate is.
+#[cfg(feature = "full")]
+const TICKS: u64 = 100;
+
+#[cfg(feature = "full")]
+pub(super) fn usage(pid: u32) -> Option<super::Usage> {
+    let stat = text(&format!("/proc/{pid}/stat"))?;
+    let rest: Vec<&str> = stat.get(stat.rfind(')')? + 2..)?.split(' ').collect();
+    let number = |index: usize| rest.get(index)?.parse::<u64>().ok();
+    let memory = text(&format!("/proc/{pid}/statm"))?;
+    let pages: u64 = memory.split(' ').nth(1)?.parse().ok()?;
+    let page = u64::try_from(rustix::param::page_size()).ok()?;
+    let cpu_ms = (number(11)? + number(12)?) * 1000 / TICKS;
+    Some(super::Usage { cpu_ms, memory: pages * page })
+}
+
+#[cfg(feature = "full")]
+pub(super) fn bearing(name: &[u8]) -> Vec<(u32, String)> {
+    let pids = processes().into_iter().map(|p| p.pid);
+    pids.filter_map(|pid| Some((pid, variable(pid, name)?))).collect()
+}
+
+#[cfg(feature = "full")]
+pub(super) fn variable(pid: u32, name: &[u8]) -> Option<String> {
+    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let entries = environment.split(|byte| *byte == 0);
+    let mut values = entries.filter_map(|entry| entry.strip_prefix(name)?.strip_prefix(b"="));
+    values.next().map(|value| String::from_utf8_lossy(value).into_owned())
 }
 
 struct Listener {

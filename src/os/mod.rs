@@ -93,6 +93,17 @@ pub fn tree(root: u32) -> Vec<Identity> {
     trees(&[root]).pop().unwrap_or_default()
 }
 
+/// The [`tree`] of the process that `root` is or was: nothing when its pid is another's by now. As long
+/// as somebody is in its group or session, the kernel gives that number to nobody else.
+pub fn tree_of(root: &Identity) -> Vec<Identity> {
+    let (all, boot) = (here::processes(), here::boot_id());
+    let taken_over = |p: &Process| p.pid == root.pid && p.start != root.start;
+    if boot != root.boot || all.iter().any(taken_over) {
+        return Vec::new();
+    }
+    tree_among(&all, &boot, root.pid)
+}
+
 /// The [`tree`] of each of `roots`, from one look at all processes.
 pub fn trees(roots: &[u32]) -> Vec<Vec<Identity>> {
     let (all, boot) = (here::processes(), here::boot_id());
@@ -129,9 +140,52 @@ pub fn port_owner(port: u16) -> Option<PortOwner> {
     here::port_owner(port)
 }
 
+/// Where an open file is now, whatever it was called when it was opened.
+pub fn path_of(file: &impl std::os::fd::AsFd) -> Option<std::path::PathBuf> {
+    here::path_of(file.as_fd())
+}
+
+/// Everybody who listens on TCP `port`, as far as we may know.
+#[cfg(feature = "full")]
+pub fn listeners(port: u16) -> Vec<u32> {
+    here::port_owners(port)
+}
+
 /// The command line of `pid`, shortened, on one line. Empty where the system does not tell.
 pub fn command_line(pid: u32) -> String {
     here::command_line(pid)
+}
+
+/// What processes have used, and use.
+#[cfg(feature = "full")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Processor time, milliseconds.
+    pub cpu_ms: u64,
+    /// Memory that is theirs now, bytes; what they share counts for each.
+    pub memory: u64,
+}
+
+/// What `pids` use together.
+#[cfg(feature = "full")]
+pub fn usage(pids: &[u32]) -> Usage {
+    pids.iter().filter_map(|pid| here::usage(*pid)).fold(Usage::default(), |sum, one| Usage {
+        cpu_ms: sum.cpu_ms + one.cpu_ms,
+        memory: sum.memory + one.memory,
+    })
+}
+
+/// Everybody who was started with the variable `name` in the environment, and its value.
+#[cfg(feature = "full")]
+pub fn bearing(name: &str) -> Vec<(Identity, String)> {
+    let found = here::bearing(name.as_bytes());
+    found.into_iter().filter_map(|(pid, value)| Some((Identity::of(pid)?, value))).collect()
+}
+
+/// The value of the variable `name` that `pid` was started with.
+#[cfg(feature = "full")]
+pub fn variable(pid: u32, name: &str) -> Option<String> {
+    here::variable(pid, name.as_bytes())
 }
 
 /// A pid as rustix wants it.

@@ -1,16 +1,18 @@
 //! The chunks of a unit's output, as the index tells them; what the index does not cover is made
 //! up from the files as they are, so that no line is ever out of reach.
 //!
-//! Made-up chunks follow the known ones, stream by stream, at an unknown time.
+//! Made-up chunks follow the known ones, stream by stream, at an unknown time. The numbers of chunks
+//! whose piece of the log was dropped are missing.
 
-use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use super::Folder;
 use super::index::{Entry, INDEX, Stream, newlines};
+use super::pieces::{self, Piece};
 
 /// How much of a file that the index does not cover is one chunk, bytes.
-const CHUNK: u32 = 64 * 1024;
+const CHUNK: u64 = 64 * 1024;
 
 /// Entries that are read at once.
 const BLOCK: usize = 256;
@@ -19,27 +21,52 @@ const BLOCK: usize = 256;
 #[derive(Debug)]
 pub(super) struct Chunks {
     folder: PathBuf,
-    index: Option<File>,
-    known: usize,
+    /// Of the index, oldest first.
+    parts: Vec<Part>,
     made_up: Vec<Entry>,
     covered: Option<[u64; 3]>,
     /// Number of the first entry read last, and the entries.
     block: (usize, Vec<u8>),
-    files: [Option<File>; 3],
+    files: [Vec<Piece>; 3],
     /// What is there now is all there will be.
     closed: bool,
+}
+
+/// A piece of the index, and the numbers of its entries.
+#[derive(Debug)]
+struct Part {
+    first: usize,
+    end: usize,
+    piece: Piece,
+}
+
+impl Part {
+    fn new(piece: Piece) -> Self {
+        let first = usize::try_from(piece.start).unwrap_or(usize::MAX);
+        let mut part = Self { first, end: first, piece };
+        part.measure();
+        part
+    }
+
+    fn measure(&mut self) {
+        let entries = usize::try_from(self.piece.length()).unwrap_or(usize::MAX) / Entry::SIZE;
+        self.end = self.first.saturating_add(entries);
+    }
+
+    fn count(&self) -> usize {
+        self.end - self.first
+    }
 }
 
 impl Chunks {
     pub(super) fn open(folder: &Path) -> Self {
         let mut chunks = Self {
             folder: folder.to_path_buf(),
-            index: None,
-            known: 0,
+            parts: Vec::new(),
             made_up: Vec::new(),
             covered: None,
             block: (0, Vec::new()),
-            files: [None, None, None],
+            files: [Vec::new(), Vec::new(), Vec::new()],
             closed: false,
         };
         chunks.refresh();
@@ -56,93 +83,167 @@ impl Chunks {
     /// only a lost index makes anything up.
     pub(super) fn refresh(&mut self) {
         if self.made_up.is_empty() {
-            if self.index.is_none() {
-                self.index = File::open(self.folder.join(INDEX)).ok();
-            }
-            let length = self.index.as_ref().and_then(|f| f.metadata().ok()).map_or(0, |m| m.len());
-            self.known = usize::try_from(length).unwrap_or(usize::MAX) / Entry::SIZE;
+            // The last entry may have grown.
+            self.block.1.clear();
+            self.find_parts();
         }
-        if self.closed || self.index.is_none() {
+        if self.closed || self.parts.is_empty() {
             self.make_up();
         }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.known + self.made_up.len()
+    fn find_parts(&mut self) {
+        let Some(last) = self.parts.last_mut() else { return self.list() };
+        last.measure();
+        let next = pieces::name(INDEX, u64::try_from(last.end).unwrap_or(u64::MAX));
+        if last.piece.is_dropped() || self.folder.join(next).exists() {
+            self.list();
+        }
     }
 
-    /// How many of them the index knows: these have times.
+    /// Opens what is there now. Without its head the index is lost, whatever else is left of it; when
+    /// the whole folder is gone, what was open is all there is.
+    fn list(&mut self) {
+        let parts: Vec<Part> =
+            pieces::open(&self.folder, INDEX).into_iter().map(Part::new).collect();
+        if parts.first().is_some_and(|part| part.first == 0) {
+            self.parts = parts;
+            self.files = Default::default();
+        }
+    }
+
+    /// One more than the highest number.
+    pub(super) fn len(&self) -> usize {
+        self.known() + self.made_up.len()
+    }
+
+    /// One more than the highest number that the index knows: these have times.
     pub(super) fn known(&self) -> usize {
-        self.known
+        self.parts.last().map_or(0, |part| part.end)
     }
 
     pub(super) fn get(&mut self, number: usize) -> Option<Entry> {
-        if number >= self.known {
-            return self.made_up.get(number - self.known).copied();
+        if number >= self.known() {
+            return self.made_up.get(number - self.known()).copied();
         }
-        let at = |first: usize| (number - first) * Entry::SIZE;
         let (first, block) = &self.block;
-        let missing = number < *first || at(*first) + Entry::SIZE > block.len();
-        if missing {
-            self.load(number / BLOCK * BLOCK);
+        let there = number >= *first && (number - first) * Entry::SIZE < block.len();
+        if !there {
+            self.load(number)?;
         }
-        let start = at(self.block.0);
+        let start = (number - self.block.0) * Entry::SIZE;
         self.block.1.get(start..start + Entry::SIZE).and_then(Entry::decode)
     }
 
-    fn load(&mut self, first: usize) {
-        let mut block = vec![0; BLOCK * Entry::SIZE];
-        let offset = u64::try_from(first * Entry::SIZE).unwrap_or(u64::MAX);
-        let read = self.index.as_ref().and_then(|file| file.read_at(&mut block, offset).ok());
+    fn load(&mut self, number: usize) -> Option<()> {
+        let part = self.parts.iter().rfind(|part| part.first <= number && number < part.end)?;
+        let first = part.first + (number - part.first) / BLOCK * BLOCK;
+        let mut block = std::mem::take(&mut self.block.1);
+        block.resize(BLOCK.min(part.end - first) * Entry::SIZE, 0);
+        let offset = u64::try_from((first - part.first) * Entry::SIZE).unwrap_or(u64::MAX);
+        let read = part.piece.file.read_at(&mut block, offset);
         block.truncate(read.unwrap_or(0));
         self.block = (first, block);
+        Some(())
+    }
+
+    /// The number of the first chunk that is there, from `number` on.
+    pub(super) fn from(&self, number: usize) -> Option<usize> {
+        let made_up = (number.max(self.known()) < self.len()).then(|| number.max(self.known()));
+        let part = self.parts.iter().find(|part| number < part.end);
+        part.map(|part| number.max(part.first)).or(made_up)
+    }
+
+    /// The number of the last chunk that is there, before `number`.
+    pub(super) fn before(&self, number: usize) -> Option<usize> {
+        if number > self.known() {
+            return Some(number - 1);
+        }
+        let part = self.parts.iter().rfind(|part| part.first < number && part.count() > 0)?;
+        Some(part.end.min(number) - 1)
+    }
+
+    /// Whether chunks right before `number` were dropped.
+    pub(super) fn is_after_gap(&self, number: usize) -> bool {
+        self.before(number).map_or(0, |before| before + 1) < number
     }
 
     /// Lines that had ended before chunk `number`; behind the last one: all.
     pub(super) fn lines_before(&mut self, number: usize) -> u64 {
-        if let Some(entry) = self.get(number) {
+        if let Some(entry) = self.from(number).and_then(|number| self.get(number)) {
             return entry.line;
         }
-        let last = self.len().checked_sub(1).and_then(|last| self.get(last));
-        last.map_or(0, |entry| entry.line + newlines(&self.bytes(&entry)))
+        self.before(number).map_or(0, |last| self.lines_through(last))
     }
 
-    /// Lines that end in chunk `number`; only of the last one are the bytes looked at.
+    /// Lines that had ended by the end of chunk `number`.
+    pub(super) fn lines_through(&mut self, number: usize) -> u64 {
+        let Some(entry) = self.get(number) else { return self.lines_before(number) };
+        let next = if entry.is_mark() { None } else { self.get(number + 1) };
+        next.map_or_else(|| entry.line + newlines(&self.bytes(&entry)), |next| next.line)
+    }
+
+    /// Lines that end in chunk `number`; only when nothing follows it the bytes are looked at.
     pub(super) fn lines_in(&mut self, number: usize) -> u64 {
-        self.lines_before(number + 1).saturating_sub(self.lines_before(number))
+        self.lines_through(number).saturating_sub(self.lines_before(number))
     }
 
-    /// The first known chunk that `is_before` does not hold for.
+    /// The first chunk before `end` that `is_before` does not hold for.
     pub(super) fn search(&mut self, end: usize, is_before: impl Fn(&Entry) -> bool) -> usize {
         let (mut low, mut high) = (0, end);
         while low < high {
             let middle = low + (high - low) / 2;
-            if self.get(middle).is_some_and(|entry| is_before(&entry)) {
-                low = middle + 1;
+            let there = self.from(middle).filter(|there| *there < high);
+            let Some(there) = there else {
+                high = middle;
+                continue;
+            };
+            if self.get(there).is_some_and(|entry| is_before(&entry)) {
+                low = there + 1;
             } else {
                 high = middle;
             }
         }
-        low
+        self.from(low).unwrap_or(low).min(end)
     }
 
     pub(super) fn bytes(&mut self, entry: &Entry) -> Vec<u8> {
-        let there = self.length(entry.stream).saturating_sub(entry.offset);
-        let length = usize::try_from(there.min(entry.len.into())).unwrap_or(0);
-        let mut bytes = vec![0; length];
-        let file = self.files[entry.stream as usize].as_ref();
-        let read = file.and_then(|file| file.read_at(&mut bytes, entry.offset).ok());
-        bytes.truncate(read.unwrap_or(0));
+        let mut bytes = Vec::new();
+        self.read(entry, &mut bytes);
         bytes
     }
 
-    /// How long the file of `stream` is now.
-    pub(super) fn length(&mut self, stream: Stream) -> u64 {
-        let slot = &mut self.files[stream as usize];
-        if slot.is_none() {
-            *slot = File::open(self.folder.join(stream.file())).ok();
+    /// Makes `bytes` what is there of the chunk; memory that it has is used again.
+    pub(super) fn read(&mut self, entry: &Entry, bytes: &mut Vec<u8>) {
+        let pieces = self.pieces(entry.stream);
+        let Some(piece) = pieces.iter().rfind(|piece| piece.start <= entry.offset) else {
+            return bytes.clear();
+        };
+        let offset = entry.offset - piece.start;
+        let there = piece.length().saturating_sub(offset);
+        let length = usize::try_from(there.min(entry.len.into())).unwrap_or(0);
+        bytes.resize(length, 0);
+        let read = piece.file.read_at(bytes, offset);
+        bytes.truncate(read.unwrap_or(0));
+    }
+
+    fn pieces(&mut self, stream: Stream) -> &[Piece] {
+        let pieces = &mut self.files[stream as usize];
+        if pieces.is_empty() {
+            *pieces = pieces::open(&self.folder, stream.file());
         }
-        slot.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |meta| meta.len())
+        pieces
+    }
+
+    /// Whether the chunk is the first one in its file. What stands before it there may be a note of ours.
+    #[cfg(feature = "full")]
+    pub(super) fn begins_piece(&mut self, entry: &Entry) -> bool {
+        self.pieces(entry.stream).iter().any(|piece| piece.start == entry.offset)
+    }
+
+    /// How much of `stream` was kept and dropped by now.
+    pub(super) fn length(&mut self, stream: Stream) -> u64 {
+        self.pieces(stream).last().map_or(0, |piece| piece.start + piece.length())
     }
 
     /// Whether the last line of `stream` has no end yet.
@@ -152,34 +253,59 @@ impl Chunks {
         self.bytes(&entry) != b"\n"
     }
 
+    /// Bytes and lines that the record says were dropped.
+    pub(super) fn dropped(&self) -> (u64, u64) {
+        let unit = Folder::at(&self.folder).load().ok();
+        unit.map_or((0, 0), |unit| (unit.logs.dropped_bytes, unit.logs.dropped_lines))
+    }
+
     fn make_up(&mut self) {
         let mut covered = self.covered.unwrap_or_else(|| self.covered_by_index());
         let mut line = None;
         for stream in Stream::ALL {
-            let (offset, length) = (&mut covered[stream as usize], self.length(stream));
-            while *offset < length {
-                let before = line.unwrap_or_else(|| self.lines_before(self.len()));
-                let len = u32::try_from(length - *offset).unwrap_or(CHUNK).min(CHUNK);
-                let entry = Entry { at: 0, offset: *offset, line: before, len, stream };
-                line = Some(before + newlines(&self.bytes(&entry)));
-                *offset += u64::from(len);
-                self.made_up.push(entry);
+            for (start, end) in self.extents(stream) {
+                let offset = &mut covered[stream as usize];
+                if start > *offset && *offset > 0 {
+                    let before = line.unwrap_or_else(|| self.lines_before(self.len()));
+                    self.made_up.push(Entry::mark(0, before, start - *offset));
+                    line = Some(before + self.dropped().1);
+                }
+                *offset = start.max(*offset);
+                while *offset < end {
+                    let before = line.unwrap_or_else(|| self.lines_before(self.len()));
+                    let len = u32::try_from((end - *offset).min(CHUNK)).unwrap_or(1);
+                    let entry = Entry { at: 0, offset: *offset, line: before, len, stream };
+                    line = Some(before + newlines(&self.bytes(&entry)));
+                    *offset += u64::from(len);
+                    self.made_up.push(entry);
+                }
             }
         }
-        self.covered = Some(covered);
+        // Until something was made up, the index may still come.
+        self.covered = Some(covered).filter(|_| !self.made_up.is_empty());
+    }
+
+    /// Where each piece of `stream` starts and ends; the note in the head is not output.
+    fn extents(&mut self, stream: Stream) -> Vec<(u64, u64)> {
+        let extent = |piece: &Piece| {
+            let noted = pieces::end_of_head(&piece.file, stream.file());
+            let end = noted.filter(|_| piece.start == 0);
+            (piece.start, end.unwrap_or_else(|| piece.start + piece.length()))
+        };
+        self.pieces(stream).iter().map(extent).collect()
     }
 
     /// How far into each stream the index goes: its last entry of each says.
     fn covered_by_index(&mut self) -> [u64; 3] {
         let mut covered = [0; 3];
         let mut open = Stream::ALL.map(|stream| self.length(stream) > 0);
-        for number in (0..self.known).rev() {
-            if open == [false; 3] {
-                break;
-            }
-            let Some(entry) = self.get(number) else { continue };
+        let mut number = self.known();
+        while open != [false; 3] {
+            let Some(before) = self.before(number) else { break };
+            number = before;
+            let Some(entry) = self.get(number).filter(|entry| !entry.is_mark()) else { continue };
             if std::mem::take(&mut open[entry.stream as usize]) {
-                covered[entry.stream as usize] = entry.offset + u64::from(entry.len);
+                covered[entry.stream as usize] = entry.end();
             }
         }
         covered

@@ -3,6 +3,10 @@
 //!
 //! That gives line numbers, times and the merged order without a mark in the files themselves, and it
 //! can be lost without losing a byte.
+//!
+//! The last entry may still grow: what the same stream writes a moment later belongs to it. So a
+//! command that writes byte by byte does not make an index many times its output. Where output could
+//! not be kept, an entry without bytes says so ([`Entry::mark`]).
 
 /// Where bytes come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +60,22 @@ pub struct Entry {
 impl Entry {
     /// Bytes of an entry in the index: three 64-bit and two 32-bit numbers, little endian.
     pub const SIZE: usize = 32;
+
+    /// Says that from `at` on `bytes` of all streams together could not be kept; `line` lines had
+    /// ended before. The next entry tells how many lines they were.
+    pub fn mark(at: u64, line: u64, bytes: u64) -> Self {
+        Self { at, offset: bytes, line, len: 0, stream: Stream::Output }
+    }
+
+    /// Whether it is no chunk but a [`mark`](Self::mark).
+    pub fn is_mark(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Where the chunk ends in its stream, bytes.
+    pub fn end(&self) -> u64 {
+        self.offset + u64::from(self.len)
+    }
 
     /// As it is written into the index.
     pub fn encode(&self) -> [u8; Self::SIZE] {

@@ -4,9 +4,13 @@
 //! search and one short scan: nothing here reads a whole log to show a part of it, or keeps more in
 //! memory than a batch of lines, each cut at [`LONGEST`].
 
+#[cfg(feature = "full")]
+pub mod search;
+
 use std::path::Path;
 
 use super::chunks::Chunks;
+use super::gap::{Cause, Gap};
 use super::index::{Entry, Stream};
 
 /// Bytes of a line that are kept; of a longer one the rest is counted.
@@ -30,6 +34,8 @@ pub struct Line {
     pub cut: u64,
     /// A newline ended it. Without: the last line, or a piece of a long one.
     pub ended: bool,
+    /// It is no line: what stood here is missing.
+    pub gap: Option<Gap>,
 }
 
 /// Reads on from where it stopped; made for following a log that grows.
@@ -38,6 +44,8 @@ pub struct Reader {
     chunks: Chunks,
     only: Option<Stream>,
     next: usize,
+    /// Bytes and lines of chunk `next` that were read already, while it may still grow.
+    done: (u32, u64),
     /// Chunks of each stream before this one are not wanted.
     from: [usize; 3],
     /// The number of the first line that is wanted, and how many from there on are not.
@@ -45,10 +53,16 @@ pub struct Reader {
     skip: u64,
     since: u64,
     until: Option<u64>,
+    /// The number of the last line that is wanted.
+    last: u64,
     in_pieces: bool,
     unfinished: [Option<Line>; 3],
     /// How far each stream was read, bytes.
     read_to: [u64; 3],
+    /// What was read last of each stream, when it is searched.
+    #[cfg(feature = "full")]
+    buffers: [Vec<u8>; 3],
+    is_closed: bool,
 }
 
 impl Reader {
@@ -58,14 +72,19 @@ impl Reader {
             chunks: Chunks::open(folder),
             only,
             next: 0,
+            done: (0, 0),
             from: [0; 3],
             first: 0,
             skip: 0,
             since: 0,
             until: None,
+            last: u64::MAX,
             in_pieces: false,
             unfinished: [None, None, None],
             read_to: [0; 3],
+            #[cfg(feature = "full")]
+            buffers: Default::default(),
+            is_closed: false,
         }
     }
 
@@ -86,6 +105,7 @@ impl Reader {
 
     /// Nobody writes any more, or nobody will read on: what stands there now is all.
     pub fn close(&mut self) {
+        self.is_closed = true;
         self.chunks.close();
     }
 
@@ -97,8 +117,9 @@ impl Reader {
         let open = streams.into_iter().filter(|s| self.chunks.ends_within_line(*s)).count();
         let mut lines = u64::try_from(open).unwrap_or(0);
         let mut start = self.chunks.len();
-        while start > 0 && lines < wanted {
-            start -= 1;
+        while lines < wanted {
+            let Some(before) = self.chunks.before(start) else { break };
+            start = before;
             if self.chunks.get(start).is_some_and(|entry| self.reads(&entry)) {
                 lines += self.chunks.lines_in(start);
             }
@@ -113,8 +134,9 @@ impl Reader {
     pub fn last_bytes(mut self, count: u64) -> Self {
         let mut start = self.chunks.len();
         let mut taken = 0;
-        while start > 0 && taken < count {
-            start -= 1;
+        while taken < count {
+            let Some(before) = self.chunks.before(start) else { break };
+            start = before;
             let entry = self.chunks.get(start).filter(|entry| self.reads(entry));
             taken += entry.map_or(0, |entry| entry.len.into());
         }
@@ -128,6 +150,10 @@ impl Reader {
         let start = self.chunks.search(self.chunks.known(), |entry| entry.at < at);
         self.start_at(start);
         self.since = at;
+        if self.chunks.is_after_gap(start) {
+            // What is missing may be from then.
+            self.next = start - 1;
+        }
         self
     }
 
@@ -142,8 +168,15 @@ impl Reader {
     #[must_use]
     pub fn from_line(mut self, number: u64) -> Self {
         let after = self.chunks.search(self.chunks.len(), |entry| entry.line < number);
-        self.start_at(after.saturating_sub(1));
+        self.start_at(self.chunks.before(after).unwrap_or(0));
         self.first = number;
+        self
+    }
+
+    /// Nothing that only ends after line `number`.
+    #[must_use]
+    pub fn to_line(mut self, number: u64) -> Self {
+        self.last = number;
         self
     }
 
@@ -160,17 +193,69 @@ impl Reader {
         let mut lines = Vec::new();
         let mut taken = 0;
         while taken < BATCH || lines.is_empty() {
-            let Some(entry) = self.chunks.get(self.next).filter(|entry| !self.is_past(entry))
-            else {
-                break;
-            };
-            self.next += 1;
-            if self.reads(&entry) && self.next > self.from[entry.stream as usize] {
-                taken += u64::from(entry.len);
-                self.split(&entry, &mut lines);
+            let Some(there) = self.chunks.from(self.next) else { break };
+            if there > self.next {
+                (self.next, self.done) = (there, (0, 0));
+                self.tell_gap(there, &mut lines);
             }
+            let entry = self.chunks.get(there).filter(|entry| !self.is_past(entry));
+            let Some(entry) = entry else { break };
+            let is_last = self.chunks.from(there + 1).is_none();
+            let (done, counted) = self.done;
+            if entry.is_mark() {
+                if is_last && !self.is_closed {
+                    // How many lines are missing, the next entry tells.
+                    break;
+                }
+                self.tell_mark(there, &entry, &mut lines);
+            } else if self.reads(&entry) && there >= self.from[entry.stream as usize] {
+                let new = Entry {
+                    offset: entry.offset + u64::from(done),
+                    len: entry.len.saturating_sub(done),
+                    line: entry.line + counted,
+                    ..entry
+                };
+                taken += u64::from(new.len);
+                let counted = counted + self.split(&new, &mut lines);
+                self.done = (entry.len, counted);
+            } else {
+                self.done = (entry.len, 0);
+            }
+            if is_last {
+                break;
+            }
+            (self.next, self.done) = (there + 1, (0, 0));
         }
         lines
+    }
+
+    /// Chunks before `number` were dropped.
+    fn tell_gap(&mut self, number: usize, lines: &mut Vec<Line>) {
+        let before = self.chunks.before(number);
+        let first = before.map_or(0, |before| self.chunks.lines_through(before)) + 1;
+        let last = self.chunks.lines_before(number);
+        let bytes = self.chunks.dropped().0;
+        self.tell(Gap { first, last, bytes, cause: Cause::Bound }, lines);
+    }
+
+    /// Chunk `number` says what could not be kept.
+    fn tell_mark(&mut self, number: usize, mark: &Entry, lines: &mut Vec<Line>) {
+        let cause = if mark.at == 0 { Cause::Bound } else { Cause::Disk };
+        let last = self.chunks.lines_before(number + 1);
+        self.tell(Gap { first: mark.line + 1, last, bytes: mark.offset, cause }, lines);
+    }
+
+    /// Lines that go on in a gap end there.
+    fn tell(&mut self, gap: Gap, lines: &mut Vec<Line>) {
+        for slot in Stream::ALL {
+            if let Some(line) = self.unfinished[slot as usize].take().filter(|l| self.wants(l)) {
+                lines.push(line);
+            }
+        }
+        if gap.last + 1 >= self.first {
+            let line = Line { number: gap.first, gap: Some(gap), ..Line::new(Stream::Output) };
+            lines.push(line);
+        }
     }
 
     /// What was written after the last newline: to be asked for once the unit has ended.
@@ -206,9 +291,13 @@ impl Reader {
     fn begin_of_line(&mut self, stream: Stream, start: usize) -> usize {
         let mut begin = start;
         for number in (0..start).rev() {
-            let Some(entry) = self.chunks.get(number).filter(|e| e.stream == stream) else {
-                continue;
+            // No line goes on across a gap.
+            let Some(entry) = self.chunks.get(number).filter(|entry| !entry.is_mark()) else {
+                break;
             };
+            if entry.stream != stream {
+                continue;
+            }
             begin = number;
             if entry.offset == 0 || self.chunks.lines_in(number) > 0 {
                 break;
@@ -217,24 +306,31 @@ impl Reader {
         begin
     }
 
-    fn split(&mut self, entry: &Entry, lines: &mut Vec<Line>) {
+    /// Returns how many lines ended in it.
+    fn split(&mut self, entry: &Entry, lines: &mut Vec<Line>) -> u64 {
         let bytes = self.chunks.bytes(entry);
-        let at = (entry.at > 0).then_some(entry.at);
         let mut number = entry.line + 1;
-        let slot = entry.stream as usize;
-        self.read_to[slot] = entry.offset + u64::from(entry.len);
+        self.read_to[entry.stream as usize] = entry.end();
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let mut line = self.unfinished[slot].take().unwrap_or_else(|| Line::new(entry.stream));
-            let text = part.strip_suffix(b"\n");
-            (line.number, line.at, line.ended) = (number, at, text.is_some());
-            line.add(text.unwrap_or(part), self.in_pieces);
-            number += u64::from(line.ended);
-            let is_piece = self.in_pieces && line.bytes.len() >= LONGEST;
-            if !line.ended && !is_piece {
-                self.unfinished[slot] = Some(line);
-            } else if self.wants(&line) {
-                lines.push(line);
-            }
+            self.add(entry, number, part, lines);
+            number += u64::from(part.ends_with(b"\n"));
+        }
+        number - entry.line - 1
+    }
+
+    /// Takes `part` of the chunk `entry`: what is left of line `number`, or more of it.
+    fn add(&mut self, entry: &Entry, number: u64, part: &[u8], lines: &mut Vec<Line>) {
+        let slot = entry.stream as usize;
+        let mut line = self.unfinished[slot].take().unwrap_or_else(|| Line::new(entry.stream));
+        let text = part.strip_suffix(b"\n");
+        let at = (entry.at > 0).then_some(entry.at);
+        (line.number, line.at, line.ended) = (number, at, text.is_some());
+        line.add(text.unwrap_or(part), self.in_pieces);
+        let is_piece = self.in_pieces && line.bytes.len() >= LONGEST;
+        if !line.ended && !is_piece {
+            self.unfinished[slot] = Some(line);
+        } else if self.wants(&line) {
+            lines.push(line);
         }
     }
 
@@ -253,7 +349,7 @@ impl Reader {
     }
 
     fn is_past(&self, entry: &Entry) -> bool {
-        self.until.is_some_and(|until| entry.at > until)
+        self.until.is_some_and(|until| entry.at > until) || entry.line >= self.last
     }
 
     /// The streams that are read and hold anything.
@@ -265,7 +361,7 @@ impl Reader {
 
 impl Line {
     fn new(stream: Stream) -> Self {
-        Self { number: 0, stream, at: None, bytes: Vec::new(), cut: 0, ended: false }
+        Self { number: 0, stream, at: None, bytes: Vec::new(), cut: 0, ended: false, gap: None }
     }
 
     fn add(&mut self, bytes: &[u8], whole: bool) {
@@ -279,6 +375,7 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Bounds;
     use crate::record::index::INDEX;
     use crate::run::capture::Capture;
 
@@ -288,7 +385,7 @@ mod tests {
 
     fn log() -> (tempfile::TempDir, Capture) {
         let dir = tempfile::tempdir().unwrap();
-        let mut capture = Capture::new(Some(dir.path()));
+        let mut capture = Capture::new(Some(dir.path()), &Bounds::of(None));
         capture.store(Stream::Stdout, b"one\nhal");
         capture.store(Stream::Stderr, b"oops\n");
         capture.store(Stream::Stdout, b"f\nlast");
@@ -322,6 +419,19 @@ mod tests {
         }
         let mut reader = Reader::from_tail(dir.path(), Some(Stream::Stderr), 1);
         assert_eq!(texts(&reader.lines()), ["oops"]);
+    }
+
+    #[test]
+    fn a_reader_that_was_there_first_reads_every_line_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut reader = Reader::open(dir.path(), None);
+        assert_eq!(reader.lines(), []);
+        let mut capture = Capture::new(Some(dir.path()), &Bounds::of(None));
+        capture.store(Stream::Stdout, b"one\nlast");
+        assert_eq!(texts(&reader.lines()), ["one"]);
+        reader.close();
+        assert_eq!(reader.lines(), []);
+        assert_eq!(texts(&reader.rest()), ["last"]);
     }
 
     #[test]

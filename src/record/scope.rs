@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::{Folder, list, lookup, sort};
 use crate::error::Result;
+use crate::id::UnitId;
 use crate::paths;
 use crate::wire::unit::Unit;
 
@@ -36,8 +37,11 @@ pub fn everywhere() -> Vec<Unit> {
     units
 }
 
-/// The unit that `query` means: here first, then anywhere.
+/// The unit that `query` means: here first, then anywhere. A whole id leads straight to its record.
 pub fn find(query: &str) -> Result<(Unit, Folder)> {
+    if let Some(found) = by_id(query) {
+        return Ok(found);
+    }
     let here = here();
     let found = match lookup::find(&here, query) {
         Ok(unit) => unit.clone(),
@@ -45,4 +49,12 @@ pub fn find(query: &str) -> Result<(Unit, Folder)> {
     };
     let folder = super::folder_of(&found);
     Ok((found, folder))
+}
+
+fn by_id(query: &str) -> Option<(Unit, Folder)> {
+    let id = UnitId::parse(query)?;
+    let runs = paths::runs_dir(paths::current_project().as_deref());
+    let unit = Folder::at(runs.join(id.as_str())).observe().ok().filter(|unit| unit.id == id)?;
+    let folder = super::folder_of(&unit);
+    Some((unit, folder))
 }

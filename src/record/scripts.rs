@@ -16,6 +16,9 @@ const ANSWER: u64 = 4096;
 /// What `git status --porcelain=v2 --branch` said when the command started; in the unit's folder.
 pub const GIT: &str = "git";
 
+/// When old runs were looked for last, and what was dropped then; in the folder of all runs.
+pub const PRUNED: &str = ".pruned";
+
 /// Where the script with this hash is kept, for units whose folder is beside `folder`.
 pub fn path(folder: &Folder, sha256: &str) -> PathBuf {
     let runs = folder.path().parent().unwrap_or(folder.path());

@@ -3,9 +3,10 @@
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
-use crate::private;
 use crate::record::{Folder, scripts};
+use crate::{autostart, private};
 
 /// Keeps the script's text by its hash, once for all runs of it.
 pub(crate) fn script(folder: &Folder, sha256: &str, text: &[u8]) {
@@ -34,6 +35,32 @@ pub(crate) fn ask_git(folder: &Folder, cwd: &Path) -> Option<Child> {
         .current_dir(cwd)
         .stdin(Stdio::null())
         .stdout(answer)
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()
+}
+
+/// Old runs are looked for no more often than this.
+const PAUSE: Duration = Duration::from_mins(1);
+
+/// Lets `ig prune` drop runs that are too many or too old; nobody waits for it. Where nobody ever
+/// looked, there is nothing to drop yet.
+pub(crate) fn prune(folder: &Folder) -> Option<Child> {
+    let runs = folder.path().parent()?;
+    let stamp = runs.join(scripts::PRUNED);
+    let Ok(last) = stamp.metadata().and_then(|meta| meta.modified()) else {
+        let _ = private::append(&stamp);
+        return None;
+    };
+    if last.elapsed().is_ok_and(|passed| passed < PAUSE) {
+        return None;
+    }
+    Command::new(autostart::find("ig")?)
+        .arg("prune")
+        .arg(runs)
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .ok()

@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::limits::Limits;
+use crate::config;
 use crate::error::{Error, Result};
 use crate::record::scripts;
+use crate::wire::unit::{Kind, Terms};
 
 /// Characters that make a single word a shell string.
 const SHELL_SYNTAX: &[char] = &[
@@ -38,18 +41,24 @@ pub struct Plan {
     pub pty: Option<bool>,
     /// Nobody watches: no terminal, no input, a session of its own.
     pub detached: bool,
+    /// What sort of unit it becomes.
+    pub kind: Kind,
+    /// What was asked for beside the command.
+    pub terms: Terms,
+    /// What it may use, and what holds it to that.
+    pub limits: Limits,
 }
 
 impl Plan {
     /// The plan for `words` as given on a command line. One word that is no file and has white
-    /// space or shell syntax is a shell string, run by `bash -c`.
+    /// space or shell syntax is a shell string, run by the shell that the user set.
     pub fn new(words: Vec<String>) -> Result<Self> {
         let Some(first) = words.first().filter(|word| !word.is_empty()) else {
             return Err(Error::usage("no command given").next("ig run COMMAND"));
         };
         let inline = (words.len() == 1 && is_shell_string(first)).then(|| first.clone());
         let argv = match &inline {
-            Some(text) => vec!["bash".to_owned(), "-c".to_owned(), text.clone()],
+            Some(text) => vec![config::shell(), "-c".to_owned(), text.clone()],
             None => words,
         };
         let script = if inline.is_some() { None } else { find_script(&argv) };
@@ -65,6 +74,9 @@ impl Plan {
             register: true,
             pty: None,
             detached: false,
+            kind: Kind::LocalBash,
+            terms: Terms::default(),
+            limits: Limits::default(),
         })
     }
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::error::exit;
+use crate::ending;
+use crate::error::{Error, exit};
 use crate::record::{Folder, events};
 use crate::stop;
 use crate::time;
@@ -27,6 +28,11 @@ impl End {
     /// By an exit code or by a signal.
     pub(super) fn of(exit_code: Option<i32>, signal: Option<i32>) -> Self {
         Self { exit_code, signal, by_key: false, hung_up: false, leaves: false }
+    }
+
+    /// `exit code 3`, `signal 9`.
+    pub(super) fn words(self) -> String {
+        ending::words(self.exit_code, self.signal)
     }
 
     /// The code a shell would show: the exit code, or 128 and the signal.
@@ -55,6 +61,7 @@ pub(super) fn finish(unit: &mut Unit, folder: Option<&Folder>, end: End, length:
         if stop::was_requested(folder) {
             unit.status = Status::Killed;
         }
-        let _ = folder.save(unit);
+        let saved = folder.save(unit);
+        super::warn(saved.err().map(|e| Error::io("write", folder.file("run.json"), &e)).as_ref());
     }
 }

@@ -3,16 +3,20 @@
 use rustix::io::{Errno, read, write};
 
 use super::capture::Capture;
+use crate::config::Bounds;
+use crate::paths;
 use crate::record::Folder;
 use crate::record::index::Stream;
+use crate::wire::unit::Logs;
 
 /// How much is read at once, bytes.
 const CHUNK: usize = 256 * 1024;
 
 /// Copies stdin to stdout and to the unit's log, until the input ends or nobody reads us any more.
-/// `lines` have ended in that log before.
-pub fn keep(folder: &Folder, lines: u64) {
-    let mut capture = Capture::new(Some(folder.path()));
+/// `lines` have ended in that log before. What is missing of it is told in `logs`.
+pub fn keep(folder: &Folder, lines: u64, logs: &mut Logs) {
+    let bounds = Bounds::of(paths::current_project().as_deref());
+    let mut capture = Capture::new(Some(folder.path()), &bounds);
     capture.resume(lines);
     capture.open(&[Stream::Stdout]);
     let mut buffer = vec![0; CHUNK];
@@ -28,6 +32,7 @@ pub fn keep(folder: &Folder, lines: u64) {
             break;
         }
     }
+    capture.finish(logs);
 }
 
 fn pass(mut bytes: &[u8]) -> Result<(), Errno> {

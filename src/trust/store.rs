@@ -8,11 +8,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use sha2::{Digest, Sha256};
-
+use super::granted::key;
 use crate::error::{Error, Result};
 use crate::paths::{self, PROJECT_DIR};
-use crate::run::plan::hex;
 use crate::{neutral, private};
 
 /// Bytes of a file that can be trusted: what is longer nobody reads before saying yes.
@@ -61,12 +59,7 @@ impl Subject {
     }
 
     fn key(&self) -> String {
-        let hash = Sha256::new()
-            .chain_update(self.path.as_os_str().as_bytes())
-            .chain_update([0])
-            .chain_update(&self.content)
-            .finalize();
-        hex(&hash)
+        key(&self.path, &self.content)
     }
 }
 

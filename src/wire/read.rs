@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use super::unit::{Git, Kind, Logs, Presence, Script, Status, Unit};
+use super::unit::{Alerts, Git, Kind, Logs, Presence, Script, Status, Terms, Unit};
 use crate::id::UnitId;
 use crate::os::Identity;
 
@@ -26,7 +26,7 @@ pub fn object(fields: Vec<(&str, Value)>) -> Value {
 
 /// An object whose fields are taken out one by one.
 #[derive(Debug, Default)]
-pub struct Fields(Map<String, Value>);
+pub struct Fields(pub(crate) Map<String, Value>);
 
 impl Fields {
     /// The fields of `value`; none when it is no object.
@@ -136,6 +136,8 @@ fn read(from: &mut Fields) -> Option<Unit> {
         stale: from.flag("stale"),
         logs: logs(from.fields("logs")),
         metadata: from.object("metadata"),
+        terms: terms(from.fields("terms")),
+        restarts: from.number("restarts").unwrap_or_default(),
         host: from.text("host").unwrap_or_default(),
         env_names: from.texts("env_names"),
         stream_logs: from.flag("stream_logs"),
@@ -158,12 +160,43 @@ fn git(mut from: Fields) -> Git {
 }
 
 fn logs(mut from: Fields) -> Logs {
+    let mut number = |name: &str| from.value(name).as_u64().unwrap_or_default();
+    let [dropped_bytes, dropped_lines] = ["dropped_bytes", "dropped_lines"].map(&mut number);
+    let [missed_bytes, missed_lines] = ["missed_bytes", "missed_lines"].map(number);
     let mut path = |name: &str| from.text(name).map(Into::into);
     Logs {
         output: path("output"),
         stdout: path("stdout"),
         stderr: path("stderr"),
         events: path("events"),
+        dropped_bytes,
+        dropped_lines,
+        missed_bytes,
+        missed_lines,
+    }
+}
+
+/// What was asked for, from an object that may leave out anything.
+pub fn terms(mut from: Fields) -> Terms {
+    Terms {
+        group: from.text("group"),
+        background: from.flag("background"),
+        ready_when: from.text("ready_when"),
+        restart: from.text("restart"),
+        limit: from.text("limit"),
+        persistent: from.flag("persistent"),
+        alerts: alerts(from.fields("alerts")),
+    }
+}
+
+/// Which ends are told, from an object that may leave out anything.
+pub fn alerts(mut from: Fields) -> Alerts {
+    let mut or = |name: &str, default: bool| from.value(name).as_bool().unwrap_or(default);
+    let usual = Alerts::default();
+    Alerts {
+        on_failure: or("on_failure", usual.on_failure),
+        on_success: or("on_success", usual.on_success),
+        on_kill: or("on_kill", usual.on_kill),
     }
 }
 
@@ -187,7 +220,11 @@ mod tests {
         unit.ports = vec![80, 65535];
         unit.ready = true;
         unit.logs.events = Some("/e".into());
+        (unit.logs.dropped_bytes, unit.logs.missed_lines) = (u64::MAX, 1);
         unit.metadata.insert("batch".into(), 7.into());
+        unit.terms.group = Some("back".into());
+        unit.terms.alerts.on_kill = true;
+        unit.restarts = 3;
         unit.env_names = vec!["HOME".into()];
         unit.runner = Some(Identity { pid: 1, start: u64::MAX, boot: "b".into() });
         unit

@@ -184,6 +184,59 @@ pub struct Logs {
     /// What the script logged itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub events: Option<PathBuf>,
+    /// Bytes of output that were kept first and dropped later: one run has a bound.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub dropped_bytes: u64,
+    /// Lines that ended in them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub dropped_lines: u64,
+    /// Bytes of output that could not be kept: the disk did not take them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub missed_bytes: u64,
+    /// Lines that ended in them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub missed_lines: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// Which ends the sessions that should know are told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Alerts {
+    /// It failed.
+    pub on_failure: bool,
+    /// It completed.
+    pub on_success: bool,
+    /// It was killed, on request or by a signal.
+    pub on_kill: bool,
+}
+
+impl Default for Alerts {
+    fn default() -> Self {
+        Self { on_failure: true, on_success: false, on_kill: false }
+    }
+}
+
+/// What was asked for at its start, and holds as long as it runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Terms {
+    /// Units that are started, listed and stopped together.
+    pub group: Option<String>,
+    /// Nobody watches it: it runs under a runner of its own.
+    pub background: bool,
+    /// What makes it ready, such as `port` or `http:URL`.
+    pub ready_when: Option<String>,
+    /// When it is started again: `no`, `on-failure[:N]` or `always[:N]`.
+    pub restart: Option<String>,
+    /// What it may use, such as `memory=2G,cpu=1`.
+    pub limit: Option<String>,
+    /// A monitor that does not end with its session.
+    pub persistent: bool,
+    /// Which ends are told.
+    pub alerts: Alerts,
 }
 
 /// One unit. Unknown fields of a newer version are ignored, missing ones are defaults.
@@ -229,6 +282,9 @@ pub struct Unit {
     pub stale: bool,
     pub logs: Logs,
     pub metadata: Map<String, Value>,
+    pub terms: Terms,
+    /// How often its command was started again.
+    pub restarts: u32,
     pub host: String,
     /// Names of the environment's variables, never values.
     pub env_names: Vec<String>,
@@ -272,6 +328,8 @@ impl Unit {
             stale: false,
             logs: Logs::default(),
             metadata: Map::new(),
+            terms: Terms::default(),
+            restarts: 0,
             host: String::new(),
             env_names: Vec::new(),
             stream_logs: false,

@@ -10,7 +10,8 @@ use show::{Form, Printer};
 
 use super::Outcome;
 use crate::error::{Error, Result};
-use crate::logs::{Events, Row, Sieve, Source, Wish, moment};
+use crate::logs::search::Pattern;
+use crate::logs::{Events, Output, Sieve, Source, Want, Wish, moment};
 use crate::record::index::Stream;
 use crate::record::output::Reader;
 use crate::record::{Folder, scope};
@@ -109,15 +110,11 @@ impl Args {
             if last {
                 source.close();
             }
-            loop {
-                let rows = source.rows();
-                if rows.is_empty() || sieve.is_full() {
-                    break;
-                }
-                printer.print(&sift(&mut sieve, rows))?;
+            while let Some(rows) = source.rows().filter(|_| !sieve.is_full()) {
+                printer.sift(&mut sieve, rows)?;
             }
             if last {
-                printer.print(&sift(&mut sieve, source.rest()))?;
+                printer.sift(&mut sieve, source.rest())?;
             }
             printer.print(&sieve.caught_up())?;
             if last || sieve.is_full() {
@@ -156,8 +153,9 @@ impl Args {
             reader.close();
         }
         let (since, until) = self.times()?;
-        if let Some((first, _)) = self.range {
-            reader = reader.from_line(first);
+        if let Some((first, last)) = self.range {
+            // A follower goes on until it sees that there is more.
+            reader = reader.from_line(first).to_line(if self.follow { u64::MAX } else { last });
         } else if let Some(since) = since {
             reader = reader.since(since);
         } else if let Some(count) = self.tail.filter(|_| self.tail_is_plain()) {
@@ -166,7 +164,23 @@ impl Args {
         if let Some(until) = until {
             reader = reader.until(until);
         }
-        Ok(Source::Output(Box::new(if self.raw { reader.in_pieces() } else { reader }), since))
+        if self.raw {
+            reader = reader.in_pieces();
+        }
+        Ok(Source::Output(Box::new(Output { reader, since, want: self.want() })))
+    }
+
+    fn want(&self) -> Want {
+        if let Some(pattern) = self.grep.as_deref().and_then(Pattern::new) {
+            return Want::Matches(pattern);
+        }
+        let counts = self.head.or(self.tail).or(self.max_bytes).is_some() || self.range.is_some();
+        match self.form() {
+            _ if counts || self.errors || self.grep.is_some() => Want::Lines,
+            Form::Text => Want::Text,
+            Form::Raw => Want::Bytes,
+            Form::Numbered | Form::Json => Want::Lines,
+        }
     }
 
     fn events_of(&self, folder: &Folder) -> Result<Source> {
@@ -200,8 +214,4 @@ impl Args {
             last: self.range.map(|(_, last)| last),
         })
     }
-}
-
-fn sift(sieve: &mut Sieve, rows: Vec<Row>) -> Vec<Row> {
-    rows.into_iter().flat_map(|row| sieve.take(row)).collect()
 }

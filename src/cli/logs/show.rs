@@ -1,10 +1,11 @@
 //! Rows on stdout: for people, as JSON, or as they were written.
 
+use std::borrow::Cow;
 use std::io::{self, BufWriter, StdoutLock, Write};
 
 use serde_json::json;
 
-use crate::logs::Row;
+use crate::logs::{Row, Sieve};
 use crate::time;
 
 /// How rows are shown.
@@ -32,6 +33,20 @@ impl Printer {
         Self { form, out: BufWriter::with_capacity(64 * 1024, io::stdout().lock()) }
     }
 
+    /// Shows what `sieve` lets through of `rows`.
+    pub(super) fn sift(
+        &mut self,
+        sieve: &mut Sieve,
+        rows: impl Iterator<Item = Row>,
+    ) -> io::Result<()> {
+        let mut shown = Vec::new();
+        for row in rows {
+            sieve.take(row, &mut shown);
+            shown.drain(..).try_for_each(|row| self.row(&row))?;
+        }
+        self.out.flush()
+    }
+
     /// Shows `rows`; nobody has to wait for them.
     pub(super) fn print(&mut self, rows: &[Row]) -> io::Result<()> {
         rows.iter().try_for_each(|row| self.row(row))?;
@@ -40,21 +55,31 @@ impl Printer {
 
     fn row(&mut self, row: &Row) -> io::Result<()> {
         match self.form {
+            // What goes byte for byte into a file is no place for words of ours.
+            Form::Raw if row.gap.is_some() => {
+                self.out.flush()?;
+                eprintln!("ig: {}", row.text());
+                Ok(())
+            }
             Form::Raw => {
                 self.out.write_all(&row.bytes)?;
                 self.out.write_all(if row.ended { b"\n" } else { b"" })
             }
             Form::Json => writeln!(self.out, "{}", object(row)),
-            Form::Text => writeln!(self.out, "{}", line(row)),
+            Form::Text => {
+                self.out.write_all(line(row).as_bytes())?;
+                self.out.write_all(b"\n")
+            }
+            Form::Numbered if row.gap.is_some() => writeln!(self.out, "        {}", line(row)),
             Form::Numbered => writeln!(self.out, "{:>6}  {}", row.number, line(row)),
         }
     }
 }
 
-fn line(row: &Row) -> String {
+fn line(row: &Row) -> Cow<'_, str> {
     let Some(level) = &row.level else { return row.text() };
     let at = moment(row).and_then(|at| at.get(11..19).map(str::to_owned));
-    format!("{} {level:<8} {}", at.as_deref().unwrap_or("--:--:--"), row.text())
+    format!("{} {level:<8} {}", at.as_deref().unwrap_or("--:--:--"), row.text()).into()
 }
 
 fn moment(row: &Row) -> Option<String> {
@@ -62,6 +87,12 @@ fn moment(row: &Row) -> Option<String> {
 }
 
 fn object(row: &Row) -> serde_json::Value {
+    if let Some(gap) = row.gap {
+        return json!({
+            "kind": "gap", "first": gap.first, "last": gap.last, "bytes": gap.bytes,
+            "bound": gap.cause.word(), "text": row.text(),
+        });
+    }
     let mut object = json!({"number": row.number, "stream": row.stream, "at": moment(row)});
     if let Some(level) = &row.level {
         object["level"] = level.clone().into();

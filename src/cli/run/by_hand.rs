@@ -94,11 +94,12 @@ impl Stream {
         unit.process = Identity::own();
         unit.pid = Some(std::process::id());
         save(&folder, &unit)?;
-        stream::keep(&folder, Reader::line_count(folder.path()));
+        let mut logs = unit.logs;
+        stream::keep(&folder, Reader::line_count(folder.path()), &mut logs);
         // Whoever completed it meanwhile has the last word.
         let mut unit = folder.load()?;
         if unit.ended_at.is_none() {
-            (unit.process, unit.pid) = (None, None);
+            (unit.process, unit.pid, unit.logs) = (None, None, logs);
             save(&folder, &unit)?;
         }
         Ok(ExitCode::SUCCESS)

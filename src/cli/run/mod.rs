@@ -9,8 +9,8 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::{Outcome, generate_script, logs, ps, start, stop};
-use crate::paths;
 use crate::run::{self, Plan, banner};
+use crate::{config, paths};
 
 /// Run a command in this terminal, and keep a record of it
 #[derive(Debug, clap::Args)]
@@ -57,7 +57,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum Verb {
     GenerateScript(Box<generate_script::Args>),
-    Start(start::RunStart),
+    Start(Box<start::RunStart>),
     List(ps::History),
     Status(ps::Status),
     Logs(logs::Args),
@@ -85,6 +85,7 @@ impl Args {
 
     fn wrap(mut self) -> Outcome {
         self.take_final_stream();
+        config::check::warn(paths::current_project().as_deref());
         let show = self.shows_banner();
         let plan = self.plan()?;
         let (unit, end) = run::run(&plan, |unit| {
@@ -126,7 +127,14 @@ impl Args {
     }
 
     fn shows_banner(&self) -> bool {
-        let always = paths::var("IDLERGEAR_BANNER").as_deref() == Some("always");
-        !self.quiet && (self.banner || always || std::io::stderr().is_terminal())
+        if self.quiet || self.banner {
+            return self.banner;
+        }
+        let files = config::Files::read(paths::current_project().as_deref());
+        match files.value(&config::BANNER).as_str() {
+            "always" => true,
+            "never" => false,
+            _ => std::io::stderr().is_terminal(),
+        }
     }
 }

@@ -1,0 +1,98 @@
+//! `ig config`: every setting, its value, and who set it.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::{Outcome, table};
+use crate::config::check::{self, KEYS};
+use crate::config::{self, Files, Key, Origin};
+use crate::error::Error;
+use crate::record::gap::size;
+use crate::{neutral, paths, suggest};
+
+/// Show every setting, its value and who set it
+///
+/// Environment counts before the project's `.idlergear/config.toml` (once it is trusted), that before
+/// the user's `config.toml`, that before the default.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Print the value of this setting alone
+    key: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Args {
+    pub(crate) fn run(self) -> Outcome {
+        let project = paths::current_project();
+        let files = Files::read(project.as_deref());
+        let shown = match &self.key {
+            Some(name) => one(&files, name, self.json)?,
+            None if self.json => format!("{:#}\n", json!({"schema": 1, "settings": all(&files)})),
+            None => listing(&files),
+        };
+        print!("{shown}");
+        if let Some(file) = project.as_deref().filter(|root| is_ignored(root)) {
+            let file = paths::display(&config::project_file(file));
+            eprintln!("ig: {} does not count until it is trusted: ig trust", neutral::line(&file));
+        }
+        check::files(project.as_deref())?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn is_ignored(root: &std::path::Path) -> bool {
+    let file = config::project_file(root);
+    file.is_file() && crate::trust::read(&file, root).is_none()
+}
+
+fn one(files: &Files, name: &str, as_json: bool) -> Result<String, Error> {
+    let known = KEYS.iter().find(|(key, _)| key.name == name);
+    let (key, about) = known.ok_or_else(|| {
+        let names = KEYS.iter().map(|(key, _)| key.name);
+        Error::usage(format!("setting `{}` is unknown", neutral::line(name)))
+            .next(suggest::advice(name, names))
+    })?;
+    let value = || neutral::line(&files.value(key)) + "\n";
+    Ok(if as_json { format!("{:#}\n", object(files, key, about)) } else { value() })
+}
+
+fn all(files: &Files) -> Vec<Value> {
+    KEYS.iter().map(|(key, about)| object(files, key, about)).collect()
+}
+
+fn object(files: &Files, key: &Key, about: &str) -> Value {
+    let value = files.value(key);
+    let is_number = config::line::number(key.default).is_some();
+    let value = if is_number { json!(files.number(key)) } else { json!(value) };
+    json!({
+        "key": key.name, "value": value, "from": origin(files, key), "default": key.default,
+        "variable": key.variable, "about": about,
+    })
+}
+
+/// The word for who set it; for a file, its path.
+fn origin(files: &Files, key: &Key) -> String {
+    let root = paths::current_project();
+    let path = match files.find(key).map(|(_, origin)| origin) {
+        None => return "default".to_owned(),
+        Some(Origin::Environment) => return key.variable.to_owned(),
+        Some(Origin::Project) => root.map(|root| config::project_file(&root)),
+        Some(Origin::User) => config::user_file(),
+    };
+    path.map(|path| paths::display(&path)).unwrap_or_default()
+}
+
+fn listing(files: &Files) -> String {
+    let row = |(key, about): &(&Key, &str)| {
+        let value = files.value(key);
+        let bytes = key.name.ends_with("_bytes").then(|| files.number(key)).filter(|n| *n > 0);
+        let value = bytes.map_or(value, |bytes| format!("{bytes} ({})", size(bytes)));
+        vec![key.name.to_owned(), value, origin(files, key), (*about).to_owned()]
+    };
+    let rows: Vec<Vec<String>> = KEYS.iter().map(row).collect();
+    let lines = table::lines(&["SETTING", "VALUE", "FROM", "WHAT IT IS"], &rows);
+    lines.join("\n") + "\n"
+}

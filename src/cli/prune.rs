@@ -1,0 +1,23 @@
+//! `ig prune`: drops the oldest runs of a project when they are too many. The runner calls it, at
+//! most once a minute, and does not wait for it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::Outcome;
+use crate::prune;
+
+/// Drop runs that are too many or too old
+#[derive(Debug, clap::Args)]
+#[command(hide = true)]
+pub(crate) struct Args {
+    /// The folder of all runs
+    runs: PathBuf,
+}
+
+impl Args {
+    pub(crate) fn run(self) -> Outcome {
+        prune::prune(&self.runs)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

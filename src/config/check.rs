@@ -1,0 +1,155 @@
+//! Strict reading of the settings files: what is unknown, of the wrong kind, or written so that the
+//! runner would not find it, is an error with file, line and what was probably meant.
+
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{Key, line};
+use crate::error::{Error, Result};
+use crate::{paths, suggest, trust};
+
+/// Every setting, and in a few words what it is.
+pub const KEYS: [(&Key, &str); 8] = [
+    (&super::MAX_RUN_BYTES, "bytes of output that one run keeps; 0: all"),
+    (&super::HEAD_BYTES, "bytes of those that are kept from its beginning"),
+    (&super::MAX_PROJECT_BYTES, "bytes of all runs of a project; the oldest ended go; 0: all"),
+    (&super::MAX_RUNS, "runs of a project that are kept; 0: all"),
+    (&super::MAX_AGE_DAYS, "days that an ended run is kept; 0: for ever"),
+    (&super::MIN_FREE_BYTES, "bytes of the disk left free, or 2 % where that is less; 0: none"),
+    (&super::SHELL_PATH, "the shell for commands given as one string; user's file only"),
+    (&super::BANNER, "lines around the output of `ig run`: auto, always or never"),
+];
+
+/// The files that count in `project` hold nothing but settings; one that is not trusted does not
+/// count.
+pub fn files(project: Option<&Path>) -> Result<()> {
+    if let Some(root) = project
+        && let file = super::project_file(root)
+        && let Some(bytes) = trust::read(&file, root)
+    {
+        text(&String::from_utf8_lossy(&bytes), &file, true)?;
+    }
+    let Some(file) = super::user_file().filter(|file| file.is_file()) else { return Ok(()) };
+    let bytes = std::fs::read(&file).map_err(|e| Error::io("read", &file, &e))?;
+    text(&String::from_utf8_lossy(&bytes), &file, false)
+}
+
+/// Tells the first mistake in the files on stderr: a command is run all the same.
+pub fn warn(project: Option<&Path>) {
+    if let Err(error) = files(project) {
+        eprintln!("ig: {error}");
+    }
+}
+
+fn text(text: &str, path: &Path, of_project: bool) -> Result<()> {
+    let file = File { text, path, of_project };
+    let table = DeTable::parse(text).map_err(|e| {
+        file.error(format!("not TOML: {}", e.message()), e.span().map_or(0, |s| s.start))
+    })?;
+    file.table(table.get_ref(), "")
+}
+
+struct File<'a> {
+    text: &'a str,
+    path: &'a Path,
+    of_project: bool,
+}
+
+impl File<'_> {
+    fn table(&self, table: &DeTable<'_>, prefix: &str) -> Result<()> {
+        for (key, value) in table {
+            let name = format!("{prefix}{}", key.get_ref());
+            let known = KEYS.iter().map(|(key, _)| *key).find(|known| known.name == name);
+            let is_table = |known: &&Key| known.name.starts_with(&format!("{name}."));
+            let is_table = KEYS.iter().map(|(key, _)| *key).any(|known| is_table(&known));
+            match (known, value.get_ref().as_table()) {
+                (Some(known), _) => self.value(known, value)?,
+                (None, Some(inner)) if is_table => self.table(inner, &format!("{name}."))?,
+                _ => return Err(self.unknown(&name, key.span().start)),
+            }
+        }
+        Ok(())
+    }
+
+    fn value(&self, key: &Key, value: &Spanned<DeValue<'_>>) -> Result<()> {
+        let at = value.span().start;
+        if self.of_project && !key.by_project {
+            let what = format!("`{}` counts from the user's own file only", key.name);
+            let user = super::user_file().map(|file| paths::display(&file));
+            return Err(self.error(what, at).next(user.unwrap_or_else(|| key.variable.to_owned())));
+        }
+        let is_number = line::number(key.default).is_some();
+        let text = match value.get_ref() {
+            DeValue::Integer(number) if is_number && number.radix() == 10 => number.as_str(),
+            DeValue::String(text) if !is_number => text.as_ref(),
+            other => {
+                let wanted = if is_number { "a number, not" } else { "a string, not" };
+                let what = format!("`{}` is {wanted} {}", key.name, other.type_str());
+                return Err(self.error(what, at));
+            }
+        };
+        if is_number && line::number(text).is_none() {
+            return Err(self.error(format!("`{}` is 0 or more", key.name), at));
+        }
+        if key.name == super::BANNER.name && !["auto", "always", "never"].contains(&text) {
+            return Err(self.error("`run.banner` is auto, always or never", at));
+        }
+        let read = line::find(self.text, key.name);
+        let same = |read: &str| {
+            if is_number { line::number(read) == line::number(text) } else { read == text }
+        };
+        if read.is_some_and(same) {
+            return Ok(());
+        }
+        let (table, word) = key.name.rsplit_once('.').unwrap_or(("", key.name));
+        Err(self
+            .error(format!("`{}` is written so that the runner does not find it", key.name), at)
+            .next(format!("`{word} = ...` on one line below `[{table}]`")))
+    }
+
+    fn unknown(&self, name: &str, offset: usize) -> Error {
+        let names = KEYS.iter().map(|(key, _)| key.name);
+        self.error(format!("setting `{}` is unknown", name.escape_debug()), offset)
+            .next(suggest::advice(name, names))
+    }
+
+    fn error(&self, what: impl Into<String>, offset: usize) -> Error {
+        let before = self.text.as_bytes().iter().take(offset);
+        let line = 1 + before.filter(|byte| **byte == b'\n').count();
+        Error::new(what).at(format!("{}:{line}", paths::display(self.path)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mistakes_are_told_with_their_line() {
+        let path = Path::new("config.toml");
+        for (content, what) in [
+            (
+                "[logs]\nmax_run = 1\n",
+                "`logs.max_run` is unknown\n  at config.toml:2\n  try: `logs.max_run",
+            ),
+            ("[log]\nx = 1\n", "`log` is unknown"),
+            ("\nlogs = 1\n", "`logs` is unknown\n  at config.toml:2"),
+            ("[logs]\nmax_runs = 'x'\n", "`logs.max_runs` is a number, not string"),
+            ("[logs]\nmax_runs = -1\n", "`logs.max_runs` is 0 or more"),
+            ("logs.max_runs = 7\n", "try: `max_runs = ...` on one line below `[logs]`"),
+            ("logs = { max_runs = 7 }\n", "does not find it"),
+            ("[logs]\nx = '''\nmax_runs = 1'''\n", "`logs.x` is unknown"),
+            ("[run]\nbanner = 'sometimes'\n", "auto, always or never"),
+            ("[processes.execution]\nshell_path = 'zsh'\n", "counts from the user's own file only"),
+            ("x = = 2\n", "not TOML"),
+        ] {
+            let error = text(content, path, true).unwrap_err().to_string();
+            assert!(error.contains(what), "{error}");
+        }
+        let right =
+            "[processes.execution]\nshell_path = \"/bin/zsh\" # mine\n[logs]\nmax_runs = 1_0\n";
+        text(right, path, false).unwrap();
+    }
+}

@@ -1,0 +1,203 @@
+//! Drops the oldest ended runs of a project when they are too many, too old or too large together.
+//!
+//! Never a live one. Two at once are no matter: one of them finds the other's lock and leaves. What
+//! went is noted where the next listing tells it.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use rustix::fs::{FlockOperation, flock};
+use serde_json::{Value, json};
+
+use crate::config::{Files, MAX_AGE_DAYS, MAX_PROJECT_BYTES, MAX_RUNS};
+use crate::error::{Error, Result};
+use crate::id::UnitId;
+use crate::paths::{self, PROJECT_DIR};
+use crate::record::{Folder, scripts};
+use crate::wire::unit::Unit;
+use crate::{os, private, time};
+
+/// A folder without a record may be about to get one.
+const UNBORN: Duration = Duration::from_hours(1);
+
+/// What may stay.
+struct Bounds {
+    bytes: u64,
+    runs: u64,
+    age: Option<Duration>,
+}
+
+/// One run that may go.
+struct Run {
+    dir: PathBuf,
+    /// When it ended.
+    at: SystemTime,
+    bytes: u64,
+}
+
+/// What was found in the folder of all runs.
+#[derive(Default)]
+struct Found {
+    /// Ended, oldest first.
+    ended: Vec<Run>,
+    runs: u64,
+    bytes: u64,
+}
+
+/// Drops what is too much in `runs`; unless somebody else is at it.
+pub fn prune(runs: &Path) -> Result<()> {
+    let path = runs.join(scripts::PRUNED);
+    let mut stamp = private::append(&path).map_err(|e| Error::io("open", &path, &e))?;
+    if flock(&stamp, FlockOperation::NonBlockingLockExclusive).is_err() {
+        return Ok(());
+    }
+    let gone = drop_oldest(find(runs), &Bounds::of(runs));
+    drop_scripts(runs);
+    note(runs, &mut stamp, &gone);
+    Ok(())
+}
+
+impl Bounds {
+    fn of(runs: &Path) -> Self {
+        let base = runs.parent().filter(|base| base.file_name().is_some_and(|n| n == PROJECT_DIR));
+        let files = Files::read(base.and_then(Path::parent));
+        let most = |number: u64| if number == 0 { u64::MAX } else { number };
+        let days = files.number(&MAX_AGE_DAYS);
+        Self {
+            bytes: most(files.number(&MAX_PROJECT_BYTES)),
+            runs: most(files.number(&MAX_RUNS)),
+            age: (days > 0).then(|| Duration::from_secs(days.saturating_mul(86_400))),
+        }
+    }
+}
+
+fn find(runs: &Path) -> Found {
+    let mut found = Found::default();
+    for dir in folders(runs) {
+        let bytes = size(&dir);
+        found.runs += 1;
+        found.bytes += bytes;
+        found.ended.extend(ended_at(&dir).map(|at| Run { dir, at, bytes }));
+    }
+    found.ended.sort_by_key(|run| run.at);
+    found
+}
+
+fn folders(runs: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(runs).into_iter().flatten().flatten();
+    let is_run = |name: &str| UnitId::parse(name).is_some();
+    entries
+        .filter(|entry| entry.file_name().to_str().is_some_and(is_run))
+        .map(|entry| entry.path())
+        .collect()
+}
+
+fn size(dir: &Path) -> u64 {
+    let files = fs::read_dir(dir).into_iter().flatten().flatten();
+    files.filter_map(|file| file.metadata().ok()).map(|meta| meta.len()).sum()
+}
+
+/// When the run in `dir` ended; none while anybody of it lives.
+fn ended_at(dir: &Path) -> Option<SystemTime> {
+    let folder = Folder::at(dir);
+    if !folder.file("run.json").exists() {
+        // Not yet, or what was left when it was dropped.
+        let made = fs::metadata(dir).and_then(|meta| meta.modified()).ok()?;
+        return made.elapsed().is_ok_and(|age| age > UNBORN).then_some(made);
+    }
+    let Ok(unit) = folder.observe() else {
+        // Damaged: as old as its file.
+        return fs::metadata(folder.file("run.json")).and_then(|meta| meta.modified()).ok();
+    };
+    if !unit.status.is_terminal() || lives(&unit) {
+        return None;
+    }
+    time::parse(unit.ended_at.as_deref().unwrap_or(&unit.started_at))
+}
+
+fn lives(unit: &Unit) -> bool {
+    [&unit.process, &unit.runner].into_iter().flatten().any(os::Identity::is_alive)
+}
+
+/// Drops the oldest until all bounds hold; returns how much went.
+fn drop_oldest(mut found: Found, bounds: &Bounds) -> (u64, u64) {
+    let mut gone = (0, 0);
+    for run in std::mem::take(&mut found.ended) {
+        let age = SystemTime::now().duration_since(run.at).unwrap_or_default();
+        let is_old = bounds.age.is_some_and(|most| age > most);
+        if !is_old && found.runs <= bounds.runs && found.bytes <= bounds.bytes {
+            break;
+        }
+        if remove(&run.dir) {
+            found.runs -= 1;
+            found.bytes -= run.bytes;
+            gone = (gone.0 + 1, gone.1 + run.bytes);
+        }
+    }
+    gone
+}
+
+/// The record goes first: without it, what may be left is no run any more.
+fn remove(dir: &Path) -> bool {
+    let _ = fs::remove_file(dir.join("run.json"));
+    let link = paths::live_dir().join(dir.file_name().unwrap_or_default());
+    if fs::read_link(&link).is_ok_and(|target| target == dir) {
+        let _ = fs::remove_file(link);
+    }
+    fs::remove_dir_all(dir).is_ok()
+}
+
+/// Drops kept scripts that no record names. A run that begins meanwhile has written its record before
+/// it looks for its script: so they are set aside, and what is named now comes back.
+fn drop_scripts(runs: &Path) {
+    let dir = runs.with_file_name("scripts");
+    let used = hashes(runs);
+    let mut aside = Vec::new();
+    for entry in fs::read_dir(&dir).into_iter().flatten().flatten() {
+        let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
+        let hash = name.strip_prefix('-').unwrap_or(&name).to_owned();
+        let is_hash = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let unused = is_hash && !used.contains(&hash);
+        if unused && fs::rename(entry.path(), dir.join(format!("-{hash}"))).is_ok() {
+            aside.push(hash);
+        }
+    }
+    let used = if aside.is_empty() { used } else { hashes(runs) };
+    for hash in aside {
+        let path = dir.join(format!("-{hash}"));
+        let _ = if used.contains(&hash) {
+            fs::rename(path, dir.join(hash))
+        } else {
+            fs::remove_file(path)
+        };
+    }
+}
+
+/// The scripts of all records that are there.
+fn hashes(runs: &Path) -> HashSet<String> {
+    let units = folders(runs).into_iter().filter_map(|dir| Folder::at(dir).load().ok());
+    units.map(|unit| unit.script.sha256).collect()
+}
+
+/// Adds to the tally, and says that it was done now.
+fn note(runs: &Path, stamp: &mut File, gone: &(u64, u64)) {
+    let before = dropped(runs);
+    let text = json!({"runs": before.0 + gone.0, "bytes": before.1 + gone.1}).to_string();
+    let _ = stamp.set_len(0).and_then(|()| stamp.write_all(text.as_bytes()));
+}
+
+fn tally(text: &[u8]) -> Option<(u64, u64)> {
+    let value: Value = serde_json::from_slice(text).ok()?;
+    Some((value.get("runs")?.as_u64()?, value.get("bytes")?.as_u64()?))
+}
+
+/// Runs and bytes that were dropped from `runs` so far.
+pub fn dropped(runs: &Path) -> (u64, u64) {
+    let mut text = Vec::new();
+    let file = File::open(runs.join(scripts::PRUNED));
+    let read = file.and_then(|file| file.take(4096).read_to_end(&mut text));
+    read.ok().and_then(|_| tally(&text)).unwrap_or_default()
+}
