@@ -11,6 +11,9 @@ use memchr::{memchr, memchr_iter, memrchr};
 use super::{BATCH, LONGEST, Line, Reader};
 use crate::record::index::{Entry, Stream};
 
+/// Bytes that are read for one passage: little enough for memory that was used before.
+const PASSAGE: u64 = 64 * 1024;
+
 /// Looks through text for lines.
 pub trait Search {
     /// Calls `found` with the place of each line of `text` that may be wanted, newline included, in
@@ -34,7 +37,7 @@ impl Reader {
         self.chunks.refresh();
         let mut lines = Vec::new();
         while lines.is_empty() {
-            let entries = self.stretch();
+            let entries = self.stretch(BATCH);
             if entries.is_empty() {
                 // What is missing, and a chunk that may still grow, are not for searching.
                 return self.lines();
@@ -54,7 +57,7 @@ impl Reader {
         self.chunks.refresh();
         let mut lines = Vec::new();
         while lines.is_empty() {
-            let entries = self.stretch();
+            let entries = self.stretch(PASSAGE);
             if entries.is_empty() {
                 return self.lines();
             }
@@ -113,13 +116,13 @@ impl Reader {
         (first, memrchr(b'\n', stretch.bytes).map_or(all, |at| at + 1))
     }
 
-    /// The next chunks that are whole and read: as many as one batch may hold, and with no gap
+    /// The next chunks that are whole and read: as many as `limit` bytes may hold, and with no gap
     /// between them.
-    fn stretch(&mut self) -> Vec<Entry> {
+    fn stretch(&mut self, limit: u64) -> Vec<Entry> {
         let mut entries: Vec<Entry> = Vec::new();
         let mut ends = [None; 3];
         let mut taken = 0;
-        while taken < BATCH && self.done == (0, 0) {
+        while taken < limit && self.done == (0, 0) {
             let next = if self.is_whole(self.next) { self.chunks.get(self.next) } else { None };
             let next = next.filter(|entry| !entry.is_mark() && !self.is_past(entry));
             let Some(entry) = next else { break };
