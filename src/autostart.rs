@@ -32,7 +32,7 @@ pub fn kept() -> impl Iterator<Item = (&'static str, std::ffi::OsString)> {
 /// Makes sure that a daemon is coming, without waiting for it. Returns the starter, to be reaped by
 /// callers that live on; none when a daemon is there, must not be started, or cannot be.
 pub fn nudge() -> Option<Child> {
-    if paths::no_autostart() || socket::connect().is_ok() {
+    if paths::no_autostart() || socket::is_served() {
         return None;
     }
     start().ok()

@@ -3,6 +3,7 @@
 //! The map, in the order data flows. The first half is std, serde and a few small crates, and is
 //! all that `ig-agent` may use; the second is switched by the feature `full`.
 
+pub mod ending;
 pub mod error;
 pub mod id;
 pub mod neutral;
@@ -14,7 +15,6 @@ pub mod time;
 pub mod agent;
 pub mod autostart;
 pub mod config;
-pub mod port;
 pub mod record;
 pub mod run;
 pub mod socket;
@@ -33,8 +33,14 @@ pub mod init;
 #[cfg(feature = "full")]
 pub mod logs;
 #[cfg(feature = "full")]
+pub mod port;
+#[cfg(feature = "full")]
 pub mod prune;
 #[cfg(feature = "full")]
 pub mod shlib;
 #[cfg(feature = "full")]
+pub mod start;
+#[cfg(feature = "full")]
 pub mod suggest;
+#[cfg(feature = "full")]
+pub mod wait;

@@ -25,6 +25,13 @@ pub fn cell(text: &str, width: usize) -> String {
     shown.chars().take(width.saturating_sub(1)).chain(['…']).collect()
 }
 
+/// Whether lines of output are shown as they are: nothing but letters, tabs and newlines.
+pub fn is_plain(text: &[u8]) -> bool {
+    let shows = |byte: u8| matches!(byte, b'\t' | b'\n' | b' '..=b'~');
+    // Every byte is looked at, so that many can be at once.
+    text.iter().fold(true, |plain, byte| plain & shows(*byte))
+}
+
 /// A line of output as a terminal shows it in the end: without colours and titles, and of a progress
 /// bar that was written over and over only the last state. What is left is made safe.
 pub fn output(text: &str) -> String {

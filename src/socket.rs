@@ -7,8 +7,10 @@ use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -45,8 +47,30 @@ pub fn recorded() -> Option<Recorded> {
     })
 }
 
+/// How long a daemon may have no room for another caller.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Connects to the daemon of this user, and to nobody else's.
 pub fn connect() -> Result<UnixStream> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match attempt()? {
+            Some(stream) => return Ok(stream),
+            None if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(5)),
+            None => {
+                return Err(Error::new("the daemon does not answer").next("ig daemon restart"));
+            }
+        }
+    }
+}
+
+/// Whether a daemon is there, if only one that has no room for callers now. Never waits.
+pub fn is_served() -> bool {
+    attempt().is_ok()
+}
+
+/// One attempt; none when more callers wait for the daemon already than may.
+fn attempt() -> Result<Option<UnixStream>> {
     let usual = paths::socket();
     match connect_at(&usual) {
         Ok(stream) => Ok(stream),
@@ -57,18 +81,34 @@ pub fn connect() -> Result<UnixStream> {
     }
 }
 
-fn connect_at(path: &Path) -> Result<UnixStream> {
+fn connect_at(path: &Path) -> Result<Option<UnixStream>> {
     if let Some(dir) = path.parent().filter(|dir| dir.exists()) {
         private::check_owned(dir)?;
     }
     let reach = Reachable::new(path)?;
-    let stream = UnixStream::connect(reach.path()).map_err(|cause| absent(path, &cause))?;
+    let stream = match connect_at_once(reach.path()) {
+        Ok(stream) => stream,
+        Err(Errno::AGAIN) => return Ok(None),
+        Err(cause) => return Err(absent(path, &cause.into())),
+    };
     let peer = peer_uid(&stream);
     let ours = rustix::process::geteuid().as_raw();
     if peer.is_some_and(|uid| uid != ours) {
         return Err(Error::new("the socket is served by another user").at(path.display()));
     }
-    Ok(stream)
+    Ok(Some(stream))
+}
+
+/// The standard library's way would wait for as long as a stopped daemon has a full queue.
+fn connect_at_once(path: &Path) -> rustix::io::Result<UnixStream> {
+    use rustix::io::{FdFlags, fcntl_setfd, ioctl_fionbio};
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, connect, socket};
+    let socket = socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
+    fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
+    ioctl_fionbio(&socket, true)?;
+    connect(&socket, &SocketAddrUnix::new(path)?)?;
+    ioctl_fionbio(&socket, false)?;
+    Ok(socket.into())
 }
 
 fn absent(path: &Path, cause: &std::io::Error) -> Error {

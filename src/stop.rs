@@ -1,8 +1,11 @@
 //! Ending a unit: its whole process tree, TERM first, KILL after the grace, and nobody else.
 //!
 //! A process is the unit's when it descends from the unit's own process, is in a group or session
-//! which that led, or carries the unit's id in the environment it was started with.
+//! which that led, carries the unit's id in the environment it was started with, or is in the cgroup
+//! that was made for it. What was ended is looked for again until nothing new turns up: a process may
+//! start others while it ends.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -10,9 +13,9 @@ use rustix::process::Signal;
 use crate::error::{Error, Result};
 use crate::id::UnitId;
 use crate::os::{self, Identity};
-use crate::private;
 use crate::record::{self, Folder};
 use crate::wire::unit::Unit;
+use crate::{paths, private};
 
 /// How long processes may take to end after TERM, unless somebody says otherwise.
 pub const GRACE: Duration = Duration::from_secs(10);
@@ -20,11 +23,24 @@ pub const GRACE: Duration = Duration::from_secs(10);
 /// How long the kernel may take to end a process after KILL, and a runner to write its record.
 const LAST: Duration = Duration::from_secs(2);
 
-/// The file in a unit's folder that says that its end was asked for.
-const REQUESTED: &str = "stop";
+/// The file in a unit's folder that says that its end was asked for, and by which session.
+pub const REQUESTED: &str = "stop";
 
-/// Ends `unit`. Returns what could not be ended: empty when all of it is gone.
+/// How often processes that turn up late are ended too.
+const ROUNDS: usize = 8;
+
+/// How often in a row nothing must be found: a process that executes another program at that very
+/// moment shows no environment.
+const SURE: usize = 2;
+
+/// Ends `unit` for the session we belong to. Returns what could not be ended: empty when all of it is
+/// gone.
 pub fn stop(unit: &Unit, grace: Duration) -> Result<Vec<Identity>> {
+    stop_for(unit, grace, paths::session().as_deref())
+}
+
+/// Ends `unit` for `session`, which needs not be told of it.
+pub fn stop_for(unit: &Unit, grace: Duration, session: Option<&str>) -> Result<Vec<Identity>> {
     if unit.status.is_terminal() {
         return Err(Error::new(format!(
             "`{}` ({}) has ended already: {}",
@@ -33,17 +49,41 @@ pub fn stop(unit: &Unit, grace: Duration) -> Result<Vec<Identity>> {
             unit.status.word()
         )));
     }
-    let processes = processes(unit);
-    if processes.is_empty() && unit.process.is_none() {
+    if unit.process.is_none() && !is_between(unit) && processes(unit).is_empty() {
         return Err(Error::new(format!("`{}` ({}) has no process of its own", unit.name, unit.id))
             .next(format!("end it where it runs, then ig run complete {}", unit.id)));
     }
     let folder = record::folder_of(unit);
-    let _ = private::append(&folder.file(REQUESTED));
-    let left = end(processes, grace);
-    let runner = unit.runner.as_ref();
-    wait(LAST, || !runner.is_some_and(Identity::is_alive));
-    Ok(left)
+    // Before anything is looked for: from here on nothing is started again.
+    let _ = private::replace(&folder.file(REQUESTED), session.unwrap_or_default().as_bytes());
+    let (mut known, mut quiet) = (Vec::new(), 0);
+    for _ in 0..ROUNDS {
+        let now = folder.load().unwrap_or_else(|_| unit.clone());
+        let found = found_late(&now, &known);
+        if found.is_empty() && !is_between(&now) {
+            quiet += 1;
+            if quiet == SURE {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+            continue;
+        }
+        known.extend(found.iter().cloned());
+        end(found, grace);
+        let runner = now.runner.as_ref();
+        wait(LAST, || !runner.is_some_and(Identity::is_alive));
+    }
+    known.retain(Identity::is_alive);
+    if let Some(cgroup) = cgroup(unit) {
+        let _ = std::fs::remove_dir(cgroup);
+    }
+    Ok(known)
+}
+
+/// Whether its runner is about to start its command, for the first time or again.
+fn is_between(unit: &Unit) -> bool {
+    let runner = unit.runner.as_ref().filter(|_| unit.terms.background && unit.process.is_none());
+    runner.is_some_and(Identity::is_alive)
 }
 
 /// Whether somebody asked for the end of the unit in `folder`.
@@ -51,34 +91,76 @@ pub fn was_requested(folder: &Folder) -> bool {
     folder.file(REQUESTED).exists()
 }
 
-/// Ends what the unit `id`, whose own process `leader` is gone, left behind.
-pub fn sweep(leader: u32, id: &UnitId) -> Vec<Identity> {
-    let mut left = os::members(leader);
+/// Ends what the unit `id`, whose own process is gone, left behind: in the groups and sessions of
+/// `leaders`, and elsewhere.
+pub fn sweep(leaders: &[u32], id: &UnitId) -> Vec<Identity> {
+    let mut left = os::members(leaders);
     left.extend(marked(id));
     left.retain(|process| process.pid != std::process::id());
     end(left, GRACE)
 }
 
-fn processes(unit: &Unit) -> Vec<Identity> {
-    let mut found = marked(&unit.id);
-    if let Some(process) = unit.process.as_ref().filter(|process| process.is_alive()) {
-        found.extend(os::tree(process.pid));
-    }
-    // The runner stays: it has the end to record.
-    let spared = [unit.runner.as_ref().map(|runner| runner.pid), Some(std::process::id())];
-    found.retain(|process| !spared.contains(&Some(process.pid)));
+/// All that is `unit`'s, but its runner and ourselves.
+pub fn processes(unit: &Unit) -> Vec<Identity> {
+    let mut found: Vec<Identity> = unit.process.as_ref().map(os::tree_of).unwrap_or_default();
+    found.extend(marked(&unit.id));
+    found.extend(confined(unit));
+    let spared = spared(unit);
+    let mut seen = Vec::new();
+    found.retain(|process| {
+        let new = !spared.contains(&process.pid) && !seen.contains(&process.pid);
+        seen.push(process.pid);
+        new
+    });
     found
+}
+
+/// What is `unit`'s, or in a group of those that are `known` already, and is not known itself.
+fn found_late(unit: &Unit, known: &[Identity]) -> Vec<Identity> {
+    let mut found = processes(unit);
+    found.extend(known.iter().flat_map(os::tree_of));
+    let spared = spared(unit);
+    let mut new: Vec<Identity> = Vec::new();
+    for process in found {
+        if !known.contains(&process) && !new.contains(&process) && !spared.contains(&process.pid) {
+            new.push(process);
+        }
+    }
+    new
+}
+
+/// The runner has the end to record, and we have to bring it about.
+fn spared(unit: &Unit) -> Vec<u32> {
+    let runner = unit.runner.as_ref().map(|runner| runner.pid);
+    runner.into_iter().chain([std::process::id()]).collect()
 }
 
 fn marked(id: &UnitId) -> Vec<Identity> {
     os::started_with(&format!("IDLERGEAR_RUN_ID={id}"))
 }
 
-fn end(processes: Vec<Identity>, grace: Duration) -> Vec<Identity> {
+/// Who is in the cgroup that was made for the unit.
+fn confined(unit: &Unit) -> Vec<Identity> {
+    let listed = cgroup(unit).map(|dir| std::fs::read_to_string(dir.join("cgroup.procs")));
+    let listed = listed.and_then(std::io::Result::ok).unwrap_or_default();
+    listed.lines().filter_map(|pid| Identity::of(pid.parse().ok()?)).collect()
+}
+
+/// The cgroup that was made for the unit; whatever else a record may name is none of ours.
+fn cgroup(unit: &Unit) -> Option<&Path> {
+    let named = unit.metadata.get("limits")?.get("cgroup")?.as_str().map(Path::new)?;
+    let is_ours = named.file_name()?.to_str()?.starts_with("ig-");
+    (is_ours && named.starts_with("/sys/fs/cgroup")).then_some(named)
+}
+
+/// Ends exactly these; returns what could not be.
+pub fn end(processes: Vec<Identity>, grace: Duration) -> Vec<Identity> {
     let gone = || !processes.iter().any(Identity::is_alive);
     for signal in [Signal::TERM, Signal::KILL] {
         for process in processes.iter().filter(|process| process.is_alive()) {
             os::signal(process, signal);
+            // What is stopped would not hear of it.
+            os::signal(process, Signal::CONT);
         }
         if wait(if signal == Signal::TERM { grace } else { LAST }, gone) {
             return Vec::new();

@@ -4,7 +4,24 @@ use std::time::{Duration, SystemTime};
 
 /// `at` as RFC 3339 with milliseconds, such as `2026-11-21T02:46:53.123Z`.
 pub fn rfc3339(at: SystemTime) -> String {
-    humantime::format_rfc3339_millis(at).to_string()
+    let millis = micros(at) / 1000;
+    let seconds = millis / 1000;
+    let (year, month, day) = date(seconds / 86_400);
+    let (hour, minute) = (seconds / 3600 % 24, seconds / 60 % 60);
+    let (second, milli) = (seconds % 60, millis % 1000);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
+}
+
+/// Year, month and day, so many days after 1970 began. Years are counted from March, so that the
+/// leap day is the last one; 400 of them are 146,097 days.
+fn date(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468; // since March of the year 0
+    let day = days % 146_097;
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153; // 0 is March
+    let year = days / 146_097 * 400 + year + u64::from(month > 9);
+    (year, (month + 2) % 12 + 1, day - (153 * month + 2) / 5 + 1)
 }
 
 /// Now, as [`rfc3339`].
@@ -13,6 +30,7 @@ pub fn now() -> String {
 }
 
 /// The moment in `text`, if it is RFC 3339.
+#[cfg(feature = "full")]
 pub fn parse(text: &str) -> Option<SystemTime> {
     humantime::parse_rfc3339_weak(text).ok()
 }
@@ -48,6 +66,14 @@ mod tests {
         let at = from_micros(1_800_000_000_123_000);
         assert_eq!(rfc3339(at), "2027-01-15T08:00:00.123Z");
         assert_eq!(parse(&rfc3339(at)), Some(at));
+    }
+
+    #[test]
+    fn every_day_is_the_right_one() {
+        for day in (0..2_932_890).step_by(13).chain([59, 60, 11_016, 11_017, 2_932_889]) {
+            let at = from_micros(day * 86_400_000_000 + 86_399_999_000);
+            assert_eq!(rfc3339(at), humantime::format_rfc3339_millis(at).to_string());
+        }
     }
 
     #[test]

@@ -74,7 +74,9 @@ fn wanted(pattern: &str, lines: Vec<Line>) -> Vec<Row> {
     let wish = Wish { grep: Some(pattern.to_owned()), ..Wish::default() };
     let mut sieve = Sieve::new(&wish).unwrap();
     let mut shown = Vec::new();
-    lines.into_iter().for_each(|line| sieve.take(Row::from(line), &mut shown));
+    for line in lines {
+        sieve.take(Row::from(line), &mut shown);
+    }
     shown
 }
 
@@ -116,6 +118,34 @@ proptest! {
             let at_once = wanted(pattern, all(open(), |reader| reader.lines_of(&search)));
             prop_assert_eq!(at_once, one_by_one, "{}", pattern);
         }
+    }
+
+    /// Many lines that come as one are those that come one by one.
+    #[test]
+    fn passages_and_lines_agree(
+        texts in texts(),
+        only in prop_oneof![Just(None), Just(Some(Stream::Stdout))],
+        first in 1..40_u64,
+        in_pieces in any::<bool>(),
+        plain in any::<bool>(),
+        bound in prop_oneof![Just(0), 100..2000_u64],
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), &texts, bound);
+        let open = || {
+            let reader = Reader::open(dir.path(), only);
+            let reader = if first > 20 { reader.from_line(first - 20) } else { reader };
+            if in_pieces { reader.in_pieces() } else { reader }
+        };
+        let bytes = |lines: Vec<Line>| -> Vec<u8> {
+            lines.into_iter().flat_map(|line| [line.bytes, vec![b'\n'; line.ended.into()]].concat()).collect()
+        };
+        let is_plain = |text: &[u8]| !plain || idlergear::neutral::is_plain(text);
+        let together = all(open(), |reader| reader.passages(&is_plain));
+        let last = together.last().map(|line| (line.number, line.at, line.stream));
+        let one_by_one = all(open(), Reader::lines);
+        prop_assert_eq!(last, one_by_one.last().map(|line| (line.number, line.at, line.stream)));
+        prop_assert!(bytes(together) == bytes(one_by_one));
     }
 }
 

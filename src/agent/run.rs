@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! ig-agent run [--name N] [--type T] [--script PATH] [--stream] [--tree] [--pty|--no-pty]
-//!              [--no-register] [--detach] [--kind K] [--terms JSON] [--] CMD...
+//!              [--no-register] [--detach] [--kind K] [--terms JSON] [--limits JSON] [--] CMD...
 //! ```
 //!
-//! `--terms` is for programs: `ig start` has an option for each of them, and says what is wrong.
+//! JSON is for programs: `ig start` has an option for each part of it, and says what is wrong.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -15,6 +15,7 @@ use super::Outcome;
 use super::words::{Word, Words, unknown};
 use crate::error::{Error, Result, exit};
 use crate::record;
+use crate::run::limits::Limits;
 use crate::run::{self as runner, Plan};
 use crate::wire::read::{self, Fields};
 use crate::wire::unit::{Kind, Terms, Unit};
@@ -32,6 +33,7 @@ struct Options {
     detach: bool,
     kind: Option<Kind>,
     terms: Terms,
+    limits: Limits,
     words: Vec<String>,
 }
 
@@ -50,6 +52,7 @@ pub(super) fn run(words: Words) -> Outcome {
     plan.detached = options.detach;
     plan.kind = options.kind.unwrap_or(plan.kind);
     plan.terms = options.terms;
+    plan.limits = options.limits;
     if plan.detached { background(&plan) } else { foreground(&plan) }
 }
 
@@ -74,7 +77,8 @@ fn options(mut words: Words) -> Result<Options> {
             "no-pty" => options.pty = Some(false),
             "detach" => options.detach = true,
             "kind" => options.kind = Some(kind(&words.value()?)?),
-            "terms" => options.terms = terms(&words.value()?)?,
+            "terms" => options.terms = read::terms(json(&words.value()?)?),
+            "limits" => options.limits = json(&words.value()?)?.0,
             _ => return Err(unknown(&Word::Option(option))),
         }
     }
@@ -86,10 +90,9 @@ fn kind(word: &str) -> Result<Kind> {
     known.ok_or_else(|| Error::usage(format!("`{word}` is no kind of unit")))
 }
 
-fn terms(text: &str) -> Result<Terms> {
-    let value = read::json(text.as_bytes())
-        .map_err(|cause| Error::usage(format!("`--terms` is no JSON: {cause}")))?;
-    Ok(read::terms(Fields::of(value)))
+fn json(text: &str) -> Result<Fields> {
+    let value = read::json(text.as_bytes());
+    value.map(Fields::of).map_err(|cause| Error::usage(format!("`{text}` is no JSON: {cause}")))
 }
 
 /// In the user's terminal: ends as the command ended, by its code or by its signal.

@@ -1,22 +1,29 @@
 //! The command line: one file per command, and here the list of them.
 
+mod clear;
 mod config;
 mod daemon;
 mod diff;
+mod figures;
 mod r#gen;
 mod generate_script;
 mod init;
 mod lib;
 mod logs;
 mod output;
+mod port;
 mod prune;
 mod ps;
 mod run;
 mod signals;
 mod start;
 mod stop;
+mod sweep;
 mod table;
 mod trust;
+mod up;
+mod wait;
+mod who;
 
 use std::process::ExitCode;
 
@@ -37,13 +44,22 @@ enum Verb {
     Init(init::Args),
     Gen(r#gen::Args),
     Run(run::Args),
-    Start(start::Args),
+    Start(Box<start::Args>),
+    Up(Box<up::Args>),
     Ps(ps::Args),
     Logs(logs::Args),
     Output(output::Args),
     Diff(diff::Args),
+    Wait(wait::Args),
+    #[command(hide = true)]
+    WaitInScript(wait::InScript),
+    #[command(hide = true)]
+    PortInScript(port::InScript),
+    Who(who::Args),
     #[command(alias = "kill")]
     Stop(stop::Args),
+    Clear(clear::Args),
+    Sweep(sweep::Args),
     Signals(signals::Args),
     Daemon(daemon::Args),
     Trust(trust::Args),
@@ -68,6 +84,13 @@ pub fn main() -> ExitCode {
         Verb::Output(args) => args.run(),
         Verb::Diff(args) => args.run(),
         Verb::Stop(args) => args.run(),
+        Verb::Clear(args) => args.run(),
+        Verb::Sweep(args) => args.run(),
+        Verb::Up(args) => args.run(),
+        Verb::Wait(args) => args.run(),
+        Verb::WaitInScript(args) => args.run(),
+        Verb::PortInScript(args) => args.run(),
+        Verb::Who(args) => args.run(),
         Verb::Signals(args) => args.run(),
         Verb::Daemon(args) => args.run(),
         Verb::Lib(args) => args.run(),

@@ -3,14 +3,15 @@
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use super::{Outcome, table};
+use super::{Outcome, figures, table};
 use crate::neutral::line;
 use crate::record::gap::size;
 use crate::record::now::Look;
 use crate::record::scope;
+use crate::start::kind;
 use crate::wire::reply::Units;
-use crate::wire::unit::Unit;
-use crate::{os, paths, prune, time};
+use crate::wire::unit::{Kind, Unit};
+use crate::{paths, prune, time};
 
 /// List what runs now in this project
 #[derive(Debug, clap::Args)]
@@ -18,6 +19,12 @@ pub(crate) struct Args {
     /// Every project
     #[arg(long)]
     all: bool,
+    /// Only units of this kind
+    #[arg(long, value_name = "KIND", value_parser = kind::parse)]
+    kind: Option<Kind>,
+    /// Only units of this group
+    #[arg(long, value_name = "GROUP")]
+    group: Option<String>,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -27,6 +34,8 @@ impl Args {
     pub(crate) fn run(self) -> Outcome {
         let mut units = if self.all { scope::everywhere() } else { scope::here() };
         units.retain(|unit| !unit.status.is_terminal());
+        units.retain(|unit| self.kind.is_none_or(|kind| unit.kind == kind));
+        units.retain(|unit| self.group.is_none() || unit.terms.group == self.group);
         show(units, self.json, "nothing runs here; start something with `ig run COMMAND`");
         Ok(ExitCode::SUCCESS)
     }
@@ -74,7 +83,7 @@ impl Status {
     pub(crate) fn run(self) -> Outcome {
         if let Some(id) = &self.id {
             let (mut unit, _) = scope::find(id)?;
-            add_ports(&mut unit);
+            figures::add(std::slice::from_mut(&mut unit));
             Look::default().at(&mut unit);
             if self.json {
                 println!("{}", json(&unit));
@@ -98,8 +107,8 @@ impl Status {
 
 fn show(mut units: Vec<Unit>, as_json: bool, when_empty: &str) {
     let mut look = Look::default();
+    figures::add(&mut units);
     for unit in &mut units {
-        add_ports(unit);
         look.at(unit);
     }
     if as_json {
@@ -108,7 +117,8 @@ fn show(mut units: Vec<Unit>, as_json: bool, when_empty: &str) {
         eprintln!("{when_empty}");
     } else {
         let rows: Vec<Vec<String>> = units.iter().map(row).collect();
-        let titles = ["ID", "NAME", "STATUS", "PID", "PORTS", "STARTED", "COMMAND"];
+        let titles =
+            ["ID", "NAME", "STATUS", "PID", "PORTS", "CPU", "MEMORY", "STARTED", "COMMAND"];
         for line in table::lines(&titles, &rows) {
             println!("{line}");
         }
@@ -119,14 +129,6 @@ fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default()
 }
 
-/// Ports are not in the record: whoever asks wants to know what is open now.
-pub(crate) fn add_ports(unit: &mut Unit) {
-    if let Some(process) = unit.process.as_ref().filter(|process| process.is_alive()) {
-        let pids: Vec<u32> = os::tree(process.pid).iter().map(|process| process.pid).collect();
-        unit.ports = os::listening_ports(&pids);
-    }
-}
-
 fn row(unit: &Unit) -> Vec<String> {
     let ports: Vec<String> = unit.ports.iter().map(ToString::to_string).collect();
     vec![
@@ -135,6 +137,8 @@ fn row(unit: &Unit) -> Vec<String> {
         if unit.stale { format!("{}, stale", state(unit)) } else { state(unit) },
         unit.pid.map(|pid| pid.to_string()).unwrap_or_default(),
         ports.join(","),
+        figures::cpu(unit),
+        figures::memory(unit),
         age(unit),
         unit.command.clone(),
     ]
@@ -173,11 +177,26 @@ fn missing(bytes: u64, lines: u64) -> String {
     if bytes == 0 { String::new() } else { format!("{lines} lines of output ({})", size(bytes)) }
 }
 
+/// By what the limit is held.
+fn held(unit: &Unit) -> String {
+    let limits = unit.metadata.get("limits");
+    let by = limits.and_then(|limits| limits.get("by")?.as_str()).unwrap_or("nothing");
+    let free = limits.and_then(|limits| limits.get("not_held")?.get(0)?.as_str());
+    let free = free.map(|what| format!("; {what} is not limited")).unwrap_or_default();
+    format!(" (held by {by}{free})")
+}
+
+fn restarts(unit: &Unit) -> String {
+    let policy = unit.terms.restart.as_deref().unwrap_or_default();
+    if policy.is_empty() { String::new() } else { format!("{policy}, {} so far", unit.restarts) }
+}
+
 fn describe(unit: &Unit) {
     let script = unit.script.path.as_ref().map(|path| path.display().to_string());
     let hash = unit.script.sha256.get(..8).unwrap_or_default();
     let stale = if unit.stale { ", changed since" } else { "" };
     let ports: Vec<String> = unit.ports.iter().map(ToString::to_string).collect();
+    let using = [figures::cpu(unit), figures::memory(unit)].join(" cpu, ");
     let logs = [&unit.logs.output, &unit.logs.stdout, &unit.logs.stderr, &unit.logs.events];
     let facts = [
         ("name", unit.name.clone()),
@@ -190,6 +209,17 @@ fn describe(unit: &Unit) {
         ("folder", unit.cwd.display().to_string()),
         ("pid", unit.pid.map(|pid| pid.to_string()).unwrap_or_default()),
         ("ports", ports.join(", ")),
+        ("uses", if figures::cpu(unit).is_empty() { String::new() } else { using }),
+        (
+            "limit",
+            unit.terms
+                .limit
+                .as_ref()
+                .map(|limit| format!("{limit}{}", held(unit)))
+                .unwrap_or_default(),
+        ),
+        ("group", unit.terms.group.clone().unwrap_or_default()),
+        ("restart", restarts(unit)),
         ("started", format!("{} ({})", unit.started_at, age(unit))),
         ("ended", unit.ended_at.clone().unwrap_or_default()),
         ("dropped", missing(unit.logs.dropped_bytes, unit.logs.dropped_lines)),

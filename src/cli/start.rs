@@ -1,24 +1,28 @@
 //! `ig start`, `ig run start`: a command in the background, under a runner of its own.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::ExitCode;
 
 use super::Outcome;
-use crate::autostart;
-use crate::error::{Error, exit};
-use crate::neutral;
-use crate::wire::unit::Unit;
+use crate::paths;
+use crate::run::restart::Policy;
+use crate::start::limit::Limit;
+use crate::start::{Order, kind};
+use crate::wait::Spec;
+use crate::wire::unit::{Alerts, Kind, Terms, Unit};
+use crate::{neutral, time};
 
 /// Start a command in the background
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The name people use
+    /// The name people use [default: the command's own]
     name: Option<String>,
     /// The command: words, or one string for the shell
     #[arg(last = true, required = true, value_name = "CMD")]
     command: Vec<String>,
     #[command(flatten)]
-    options: Options,
+    wishes: Wishes,
+    #[command(flatten)]
+    form: Form,
 }
 
 /// Start a command in the background
@@ -27,73 +31,149 @@ pub(crate) struct RunStart {
     /// The command: one string for the shell, or words
     #[arg(required = true, value_name = "CMD")]
     command: Vec<String>,
-    /// The name people use
+    /// The name people use [default: the command's own]
     #[arg(long)]
     name: Option<String>,
     #[command(flatten)]
-    options: Options,
+    wishes: Wishes,
+    #[command(flatten)]
+    form: Form,
 }
 
-#[derive(Debug, clap::Args)]
-struct Options {
+/// What can be asked for beside the command.
+#[derive(Debug, Clone, clap::Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
+pub(crate) struct Wishes {
+    /// Give it a terminal
+    #[arg(long)]
+    pty: bool,
+    /// Tell the sessions that should know when it completes
+    #[arg(long)]
+    alert_on_success: bool,
+    /// Do not tell them when it fails
+    #[arg(long)]
+    no_alert_on_failure: bool,
+    /// Tell them when it is killed
+    #[arg(long)]
+    alert_on_kill: bool,
+    /// When it is ready: `port[:N]`, `http:URL`, `match:RE`, `file:PATH` or `exec:CMD`
+    #[arg(long, value_name = "SPEC", value_parser = Spec::check)]
+    ready: Option<String>,
+    /// When to start it again: `no`, `on-failure[:N]` or `always[:N]`, at most N times in a row
+    #[arg(long, value_name = "POLICY", value_parser = Policy::check)]
+    restart: Option<String>,
+    /// What sort of unit it is: `local_bash`, `monitor` or `lsp`
+    #[arg(long, value_name = "KIND", default_value = "local_bash", hide_default_value = true, value_parser = kind::parse_startable)]
+    kind: Kind,
+    /// A group to be listed and stopped with
+    #[arg(long, value_name = "GROUP")]
+    group: Option<String>,
+    /// What it may use: `memory=2G,cpu=1`
+    #[arg(long, value_name = "LIMITS", value_parser = limits)]
+    limit: Option<(String, Limit)>,
+    /// It does not end with its session
+    #[arg(long)]
+    persistent: bool,
     /// Send its output to the daemon's subscribers too
     #[arg(long)]
     stream: bool,
     /// Keep the record, do not tell the daemon
     #[arg(long)]
     no_register: bool,
+}
+
+/// How the answer is given.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct Form {
     /// The unit as JSON
     #[arg(long)]
     json: bool,
 }
 
+fn limits(text: &str) -> Result<(String, Limit), String> {
+    Limit::parse(text).map(|limit| (text.to_owned(), limit))
+}
+
 impl Args {
     pub(crate) fn run(self) -> Outcome {
-        self.options.start(self.name.as_deref(), &self.command)
+        self.form.started(&self.wishes.order(self.name, self.command).start()?)
     }
 }
 
 impl RunStart {
     pub(crate) fn run(self) -> Outcome {
-        self.options.start(self.name.as_deref(), &self.command)
+        self.form.started(&self.wishes.order(self.name, self.command).start()?)
     }
 }
 
-impl Options {
-    fn start(&self, name: Option<&str>, words: &[String]) -> Outcome {
-        let unit = self.spawn(name, words)?;
-        let json = self.json.then(|| serde_json::to_string_pretty(&unit).unwrap_or_default());
-        println!("{}", json.unwrap_or_else(|| unit.id.to_string()));
-        let name = neutral::line(&unit.name);
-        eprintln!("started {name}; read it with `ig logs {name}`, end it with `ig stop {name}`");
-        Ok(ExitCode::SUCCESS)
+impl Wishes {
+    /// What makes it ready, unless something was asked for.
+    pub(crate) fn ready_by(&mut self, spec: Option<String>) {
+        self.ready = self.ready.take().or(spec);
     }
 
-    /// The runner tells us its unit as one line, and why it could not on stderr.
-    fn spawn(&self, name: Option<&str>, words: &[String]) -> Result<Unit, Error> {
-        let runner = autostart::find("ig-agent").ok_or_else(|| {
-            Error::new("`ig-agent` is not installed")
-                .next("install it beside `ig`")
-                .code(exit::RUN_FAILED)
-        })?;
-        let mut command = Command::new(runner);
-        command.args(["run", "--detach"]);
-        if let Some(name) = name {
-            command.args(["--name", name]);
+    /// All of it as an order for `words`.
+    pub(crate) fn order(self, name: Option<String>, words: Vec<String>) -> Order {
+        let alerts = Alerts {
+            on_failure: !self.no_alert_on_failure,
+            on_success: self.alert_on_success,
+            on_kill: self.alert_on_kill,
+        };
+        let (said, limit) = self.limit.unzip();
+        Order {
+            name,
+            words,
+            kind: self.kind,
+            pty: self.pty,
+            stream: self.stream,
+            register: !self.no_register && !paths::no_daemon(),
+            terms: Terms {
+                group: self.group,
+                background: true,
+                ready_when: self.ready,
+                restart: self.restart,
+                limit: said,
+                persistent: self.persistent,
+                alerts,
+            },
+            limit: limit.unwrap_or_default(),
         }
-        command.args(self.stream.then_some("--stream"));
-        command.args(self.no_register.then_some("--no-register"));
-        command.arg("--").args(words).stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut child =
-            command.spawn().map_err(|e| Error::new(format!("cannot start the runner: {e}")))?;
-        let mut line = String::new();
-        if let Some(stdout) = child.stdout.take() {
-            let _ = BufReader::new(stdout).read_line(&mut line);
-        }
-        serde_json::from_str(&line).map_err(|_| {
-            let code = child.wait().ok().and_then(|status| status.code());
-            let code = code.and_then(|code| u8::try_from(code).ok()).unwrap_or(exit::RUN_FAILED);
-            Error::new(format!("`{}` did not start", neutral::line(&words.join(" ")))).code(code)
-        })
     }
+}
+
+impl Form {
+    /// The id for programs, and one line for people.
+    pub(crate) fn started(self, unit: &Unit) -> Outcome {
+        let name = neutral::line(&unit.name);
+        self.answer(unit, &format!("started {name} (pid {}); read it with `ig logs {name}`, end it with `ig stop {name}`", pid(unit)))
+    }
+
+    /// The same for one that runs already.
+    pub(crate) fn found(self, unit: &Unit) -> Outcome {
+        let name = neutral::line(&unit.name);
+        let ports: Vec<String> = unit.ports.iter().map(u16::to_string).collect();
+        let ports =
+            if ports.is_empty() { String::new() } else { format!(", port {}", ports.join(", ")) };
+        self.answer(
+            unit,
+            &format!("{name} runs already: pid {}{ports}, for {}", pid(unit), lasted(unit)),
+        )
+    }
+
+    fn answer(self, unit: &Unit, line: &str) -> Outcome {
+        let json = self.json.then(|| serde_json::to_string_pretty(unit).unwrap_or_default());
+        println!("{}", json.unwrap_or_else(|| unit.id.to_string()));
+        eprintln!("{line}");
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn pid(unit: &Unit) -> String {
+    unit.pid.map_or_else(|| "none".to_owned(), |pid| pid.to_string())
+}
+
+/// How long it has been running.
+pub(crate) fn lasted(unit: &Unit) -> String {
+    let started = time::parse(&unit.started_at).unwrap_or(std::time::SystemTime::UNIX_EPOCH);
+    time::human(std::time::SystemTime::now().duration_since(started).unwrap_or_default())
 }

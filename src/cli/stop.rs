@@ -1,19 +1,25 @@
-//! `ig stop`, `ig kill`, `ig run stop`: end a unit, all of it.
+//! `ig stop`, `ig kill`, `ig run stop`: end a unit or a group, all of it.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use super::Outcome;
-use crate::error::{Error, exit};
+use crate::error::{Error, Result};
 use crate::neutral;
+use crate::os;
 use crate::record::scope;
 use crate::stop;
+use crate::wire::unit::Unit;
 
 /// Stop a unit: its whole process tree, and nothing else
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Id, name or the first four characters of an id
-    id: String,
+    #[arg(required_unless_present = "group")]
+    id: Option<String>,
+    /// All live units of this group
+    #[arg(long, value_name = "GROUP", conflicts_with = "id")]
+    group: Option<String>,
     /// How long it may take to end by itself
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
     grace: Duration,
@@ -24,16 +30,44 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(self) -> Outcome {
-        let (unit, _) = scope::find(&self.id)?;
         let grace = if self.force { Duration::ZERO } else { self.grace };
-        let left = stop::stop(&unit, grace)?;
-        if left.is_empty() {
-            eprintln!("stopped {} ({})", neutral::line(&unit.name), unit.id);
-            return Ok(ExitCode::SUCCESS);
+        match (&self.id, &self.group) {
+            (Some(id), _) => one(&scope::find(id)?.0, grace)?,
+            (None, group) => all_of(group.as_deref().unwrap_or_default(), grace)?,
         }
-        let pids: Vec<String> = left.iter().map(|process| process.pid.to_string()).collect();
-        Err(Error::new(format!("`{}` could not be stopped whole", neutral::line(&unit.name)))
-            .at(format!("still there: pid {}", pids.join(", ")))
-            .code(exit::FAILED))
+        Ok(ExitCode::SUCCESS)
     }
+}
+
+fn one(unit: &Unit, grace: Duration) -> Result<()> {
+    let left = stop::stop(unit, grace)?;
+    let name = neutral::line(&unit.name);
+    if left.is_empty() {
+        eprintln!("stopped {name} ({})", unit.id);
+        return Ok(());
+    }
+    let named: Vec<String> = left
+        .iter()
+        .map(|process| {
+            format!("pid {} ({})", process.pid, neutral::line(&os::command_line(process.pid)))
+        })
+        .collect();
+    Err(Error::new(format!("`{name}` could not be stopped whole"))
+        .at(format!("still there: {}", named.join(", "))))
+}
+
+/// All at the same time: one that is slow to end must not cost the others their grace.
+fn all_of(group: &str, grace: Duration) -> Result<()> {
+    let mut units = scope::here();
+    units.retain(|unit| unit.terms.group.as_deref() == Some(group) && !unit.status.is_terminal());
+    if units.is_empty() {
+        let shown = neutral::line(group);
+        return Err(Error::new(format!("nothing runs here in the group `{shown}`")).next("ig ps"));
+    }
+    let ends: Vec<Result<()>> = std::thread::scope(|threads| {
+        let ends: Vec<_> =
+            units.iter().map(|unit| threads.spawn(move || one(unit, grace))).collect();
+        ends.into_iter().filter_map(|end| end.join().ok()).collect()
+    });
+    ends.into_iter().collect()
 }

@@ -13,4 +13,4 @@ pub mod text;
 
 pub use row::Row;
 pub use sieve::{Sieve, Wish};
-pub use source::{Events, Output, Source};
+pub use source::{Events, Output, Source, Want};

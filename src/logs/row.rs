@@ -46,13 +46,14 @@ impl Row {
         if self.cut == 0 { shown } else { format!("{shown}… [{} bytes more]", self.cut) }.into()
     }
 
-    /// Most lines are plain letters, and a terminal's end in a carriage return: nothing has to be
-    /// done to them.
+    /// Most output is plain letters, and a terminal's lines end in a carriage return: nothing has
+    /// to be done to them.
     fn as_it_is(&self) -> Option<&str> {
-        let ends = if self.level.is_none() { "\r" } else { "" };
-        let text = str::from_utf8(&self.bytes).ok()?.trim_end_matches(ends);
-        let is_plain = self.cut == 0 && text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-        is_plain.then_some(text)
+        if self.level.is_some() || self.cut > 0 {
+            return None;
+        }
+        let text = str::from_utf8(&self.bytes).ok()?.trim_end_matches('\r');
+        neutral::is_plain(text.as_bytes()).then_some(text)
     }
 
     /// Whether the bytes are what is shown, as far as a pattern is concerned.

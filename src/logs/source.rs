@@ -2,6 +2,7 @@
 
 use super::Row;
 use super::search::Pattern;
+use crate::neutral;
 use crate::record::output::{Line, Reader};
 use crate::record::{Folder, events};
 
@@ -21,8 +22,21 @@ pub struct Output {
     pub reader: Reader,
     /// The time before which nothing counts.
     pub since: Option<u64>,
-    /// Lines without it need not come.
-    pub pattern: Option<Pattern>,
+    /// Which lines must come, and how.
+    pub want: Want,
+}
+
+/// Which lines of captured output must come. More may; a [`super::Sieve`] has the last word.
+#[derive(Debug)]
+pub enum Want {
+    /// Each by itself.
+    Lines,
+    /// Those that match.
+    Matches(Pattern),
+    /// All, and many that need nothing done to them may come as one.
+    Text,
+    /// The same, whatever they hold.
+    Bytes,
 }
 
 /// What a script logged, between two times, from a number on.
@@ -63,9 +77,12 @@ impl Source {
     pub fn rows(&mut self) -> Option<Box<dyn Iterator<Item = Row>>> {
         match self {
             Self::Output(output) => {
-                let lines = match &output.pattern {
-                    Some(pattern) => output.reader.lines_of(pattern),
-                    None => output.reader.lines(),
+                let reader = &mut output.reader;
+                let lines = match &output.want {
+                    Want::Lines => reader.lines(),
+                    Want::Matches(pattern) => reader.lines_of(pattern),
+                    Want::Text => reader.passages(&neutral::is_plain),
+                    Want::Bytes => reader.passages(&|_| true),
                 };
                 (!lines.is_empty()).then(|| output.timely(lines))
             }

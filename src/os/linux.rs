@@ -93,6 +93,47 @@ pub(super) fn port_owner(port: u16) -> Option<PortOwner> {
     Some(PortOwner { pid: owner.pid, command: command_line(owner.pid) })
 }
 
+#[cfg(feature = "full")]
+pub(super) fn port_owners(port: u16) -> Vec<u32> {
+    let inodes: Vec<u64> =
+        listeners().into_iter().filter(|l| l.port == port).map(|l| l.inode).collect();
+    let holds = |p: &Process| sockets_of(p.pid).iter().any(|socket| inodes.contains(socket));
+    if inodes.is_empty() {
+        return Vec::new();
+    }
+    processes().into_iter().filter(holds).map(|p| p.pid).collect()
+}
+
+/// Clock ticks of `/proc/PID/stat` per second: always a hundred, whatever the kernel's own rate is.
+#[cfg(feature = "full")]
+const TICKS: u64 = 100;
+
+#[cfg(feature = "full")]
+pub(super) fn usage(pid: u32) -> Option<super::Usage> {
+    let stat = text(&format!("/proc/{pid}/stat"))?;
+    let rest: Vec<&str> = stat.get(stat.rfind(')')? + 2..)?.split(' ').collect();
+    let number = |index: usize| rest.get(index)?.parse::<u64>().ok();
+    let memory = text(&format!("/proc/{pid}/statm"))?;
+    let pages: u64 = memory.split(' ').nth(1)?.parse().ok()?;
+    let page = u64::try_from(rustix::param::page_size()).ok()?;
+    let cpu_ms = (number(11)? + number(12)?) * 1000 / TICKS;
+    Some(super::Usage { cpu_ms, memory: pages * page })
+}
+
+#[cfg(feature = "full")]
+pub(super) fn bearing(name: &[u8]) -> Vec<(u32, String)> {
+    let pids = processes().into_iter().map(|p| p.pid);
+    pids.filter_map(|pid| Some((pid, variable(pid, name)?))).collect()
+}
+
+#[cfg(feature = "full")]
+pub(super) fn variable(pid: u32, name: &[u8]) -> Option<String> {
+    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let entries = environment.split(|byte| *byte == 0);
+    let mut values = entries.filter_map(|entry| entry.strip_prefix(name)?.strip_prefix(b"="));
+    values.next().map(|value| String::from_utf8_lossy(value).into_owned())
+}
+
 struct Listener {
     port: u16,
     inode: u64,
@@ -126,7 +167,7 @@ fn socket_inode(link: &Path) -> Option<u64> {
     target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
 }
 
-fn command_line(pid: u32) -> String {
+pub(super) fn command_line(pid: u32) -> String {
     let raw = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let text = String::from_utf8_lossy(&raw).trim_end_matches('\0').replace('\0', " ");
     text.chars().map(|c| if c.is_control() { '?' } else { c }).take(80).collect()

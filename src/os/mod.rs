@@ -69,12 +69,12 @@ pub struct PortOwner {
     pub command: String,
 }
 
-/// Everybody in the group or the session that `leader` leads or led, alive. Zombies do not count.
-pub fn members(leader: u32) -> Vec<Identity> {
+/// Everybody in a group or a session that one of `leaders` leads or led, alive. Zombies do not count.
+pub fn members(leaders: &[u32]) -> Vec<Identity> {
     let boot = here::boot_id();
     here::processes()
         .into_iter()
-        .filter(|p| !p.zombie && (p.group == leader || p.session == leader))
+        .filter(|p| !p.zombie && [p.group, p.session].iter().any(|id| leaders.contains(id)))
         .map(|p| Identity { pid: p.pid, start: p.start, boot: boot.clone() })
         .collect()
 }
@@ -91,6 +91,17 @@ pub fn started_with(assignment: &str) -> Vec<Identity> {
 /// Reparented processes are found by group and session, which they keep unless they leave on purpose.
 pub fn tree(root: u32) -> Vec<Identity> {
     trees(&[root]).pop().unwrap_or_default()
+}
+
+/// The [`tree`] of the process that `root` is or was: nothing when its pid is another's by now. As long
+/// as somebody is in its group or session, the kernel gives that number to nobody else.
+pub fn tree_of(root: &Identity) -> Vec<Identity> {
+    let (all, boot) = (here::processes(), here::boot_id());
+    let taken_over = |p: &Process| p.pid == root.pid && p.start != root.start;
+    if boot != root.boot || all.iter().any(taken_over) {
+        return Vec::new();
+    }
+    tree_among(&all, &boot, root.pid)
 }
 
 /// The [`tree`] of each of `roots`, from one look at all processes.
@@ -132,6 +143,49 @@ pub fn port_owner(port: u16) -> Option<PortOwner> {
 /// Where an open file is now, whatever it was called when it was opened.
 pub fn path_of(file: &impl std::os::fd::AsFd) -> Option<std::path::PathBuf> {
     here::path_of(file.as_fd())
+}
+
+/// Everybody who listens on TCP `port`, as far as we may know.
+#[cfg(feature = "full")]
+pub fn listeners(port: u16) -> Vec<u32> {
+    here::port_owners(port)
+}
+
+/// The command line of `pid`, shortened, on one line. Empty where the system does not tell.
+pub fn command_line(pid: u32) -> String {
+    here::command_line(pid)
+}
+
+/// What processes have used, and use.
+#[cfg(feature = "full")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Processor time, milliseconds.
+    pub cpu_ms: u64,
+    /// Memory that is theirs now, bytes; what they share counts for each.
+    pub memory: u64,
+}
+
+/// What `pids` use together.
+#[cfg(feature = "full")]
+pub fn usage(pids: &[u32]) -> Usage {
+    pids.iter().filter_map(|pid| here::usage(*pid)).fold(Usage::default(), |sum, one| Usage {
+        cpu_ms: sum.cpu_ms + one.cpu_ms,
+        memory: sum.memory + one.memory,
+    })
+}
+
+/// Everybody who was started with the variable `name` in the environment, and its value.
+#[cfg(feature = "full")]
+pub fn bearing(name: &str) -> Vec<(Identity, String)> {
+    let found = here::bearing(name.as_bytes());
+    found.into_iter().filter_map(|(pid, value)| Some((Identity::of(pid)?, value))).collect()
+}
+
+/// The value of the variable `name` that `pid` was started with.
+#[cfg(feature = "full")]
+pub fn variable(pid: u32, name: &str) -> Option<String> {
+    here::variable(pid, name.as_bytes())
 }
 
 /// A pid as rustix wants it.

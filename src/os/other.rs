@@ -65,8 +65,12 @@ pub(super) fn listening_ports(pids: &[u32]) -> Vec<u16> {
 pub(super) fn port_owner(port: u16) -> Option<PortOwner> {
     let text = output("lsof", &["-nP", &format!("-iTCP:{port}"), "-sTCP:LISTEN", "-Fp"]);
     let pid: u32 = text.lines().find_map(|line| line.strip_prefix('p')?.parse().ok())?;
+    Some(PortOwner { pid, command: command_line(pid) })
+}
+
+pub(super) fn command_line(pid: u32) -> String {
     let command = output("ps", &["-p", &pid.to_string(), "-o", "command="]);
-    Some(PortOwner { pid, command: command.trim().chars().take(80).collect() })
+    command.trim().chars().map(|c| if c.is_control() { '?' } else { c }).take(80).collect()
 }
 
 #[cfg(target_vendor = "apple")]
@@ -78,5 +82,40 @@ pub(super) fn path_of(file: BorrowedFd<'_>) -> Option<PathBuf> {
 
 #[cfg(not(target_vendor = "apple"))]
 pub(super) fn path_of(_file: BorrowedFd<'_>) -> Option<PathBuf> {
+    None
+}
+
+#[cfg(feature = "full")]
+pub(super) fn port_owners(port: u16) -> Vec<u32> {
+    let text = output("lsof", &["-nP", &format!("-iTCP:{port}"), "-sTCP:LISTEN", "-Fp"]);
+    text.lines().filter_map(|line| line.strip_prefix('p')?.parse().ok()).collect()
+}
+
+#[cfg(feature = "full")]
+pub(super) fn command_line(pid: u32) -> String {
+    let command = output("ps", &["-p", &pid.to_string(), "-o", "command="]);
+    command.trim().chars().take(80).collect()
+}
+
+#[cfg(feature = "full")]
+pub(super) fn usage(pid: u32) -> Option<super::Usage> {
+    let text = output("ps", &["-p", &pid.to_string(), "-o", "rss=,time="]);
+    let mut fields = text.split_whitespace();
+    let memory = fields.next()?.parse::<u64>().ok()? * 1024;
+    // `[[days-]hours:]minutes:seconds.hundredths`
+    let parts = fields.next()?.split([':', '-']).map(str::parse::<f64>);
+    let seconds = parts.map_while(Result::ok).fold(0.0, |sum, part| sum * 60.0 + part);
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a length of time")]
+    Some(super::Usage { cpu_ms: (seconds * 1000.0) as u64, memory })
+}
+
+/// Environments of other processes are not readable there.
+#[cfg(feature = "full")]
+pub(super) fn bearing(_name: &[u8]) -> Vec<(u32, String)> {
+    Vec::new()
+}
+
+#[cfg(feature = "full")]
+pub(super) fn variable(_pid: u32, _name: &[u8]) -> Option<String> {
     None
 }

@@ -35,7 +35,7 @@ const TEXT_LIMIT: usize = 3900;
 pub struct Event {
     /// RFC 3339; none when the writer had no clock.
     pub at: Option<String>,
-    /// `info` and so on, or `register`, `status`, `progress`, `ready`.
+    /// `info` and so on, or `register`, `status`, `progress`, `ready`, and the runner's `restart`.
     pub level: String,
     /// The text, unescaped.
     pub text: String,
@@ -164,6 +164,10 @@ pub fn apply_one(event: &Event, unit: &mut Unit) {
         "progress" => {
             unit.metadata.insert("progress".to_owned(), word.into());
             rest.clone_into(&mut unit.description);
+        }
+        "restart" => {
+            unit.ready = false;
+            unit.description.clone_from(&event.text);
         }
         "ready" => {
             unit.ready = true;

@@ -52,7 +52,8 @@ pub struct Capture {
     refused: Option<Refused>,
     /// Bytes and lines that are missing for that reason, in all.
     missed: (u64, u64),
-    told: [bool; 2],
+    /// That the log is cut.
+    is_told: bool,
 }
 
 #[derive(Debug)]
@@ -79,19 +80,13 @@ impl Capture {
             unwatched: UNWATCHED,
             refused: None,
             missed: (0, 0),
-            told: [false; 2],
+            is_told: false,
         }
     }
 
     /// Goes on after so many lines that ended in this log before.
     pub fn resume(&mut self, lines: u64) {
         self.line = lines;
-        let Some(folder) = self.folder.as_deref() else { return };
-        self.segments.adopt(folder, lines);
-        self.offsets = Stream::ALL.map(|stream| pieces::end(&folder.join(stream.file())));
-        let (path, start) = pieces::newest(&folder.join(INDEX));
-        let bytes = path.metadata().map_or(0, |meta| meta.len());
-        self.entries = (start + bytes / Entry::SIZE as u64, start);
     }
 
     /// Makes the empty files of `streams`, so that `tail -F` finds them before the first byte.
@@ -229,11 +224,10 @@ impl Capture {
         let mark = (time::micros(SystemTime::now()), self.line, 0);
         self.unwatched = UNWATCHED;
         self.refused.get_or_insert(Refused { retry, mark }).retry = retry;
-        if !std::mem::replace(&mut self.told[0], true) {
-            let place = self.folder.as_deref().unwrap_or(Path::new("")).display().to_string();
-            let what = format!("cannot write the log: {cause}; what it misses is marked in it");
-            super::warn(Some(&Error::new(what).at(place)));
-        }
+        let place = self.folder.as_deref().unwrap_or(Path::new(""));
+        super::warn(Some(
+            &Error::io("write the log in", place, cause).next("ig logs shows what is missing"),
+        ));
     }
 
     fn miss(&mut self, bytes: &[u8]) {
@@ -270,7 +264,9 @@ impl Capture {
         let Some(folder) = self.folder.as_deref() else { return Err(ErrorKind::NotFound.into()) };
         let head = folder.join(stream.file());
         if self.segments.is_in_head() {
-            return private::append(&head);
+            let (file, end) = newest(&head, private::append)?;
+            self.offsets[stream as usize] = end;
+            return Ok(file);
         }
         let name = pieces::name(stream.file(), self.offsets[stream as usize]);
         let file = private::append(&folder.join(&name))?;
@@ -287,16 +283,19 @@ impl Capture {
         let Some(folder) = self.folder.as_deref().filter(|_| self.index.is_none()) else {
             return Ok(());
         };
-        let name = if self.segments.is_in_head() {
-            INDEX.to_owned()
-        } else {
-            self.entries.1 = self.entries.0;
-            pieces::name(INDEX, self.entries.0)
-        };
-        self.index = Some(private::rewrite(&folder.join(&name))?);
-        if !self.segments.is_in_head() {
-            self.segments.add(name);
+        if self.segments.is_in_head() {
+            let (index, end) = newest(&folder.join(INDEX), private::rewrite)?;
+            let entries = index.metadata()?.len() / Entry::SIZE as u64;
+            // A piece of the index starts where it says by entries, not by bytes.
+            let start = end - index.metadata()?.len();
+            self.entries = (start + entries, start);
+            self.index = Some(index);
+            return Ok(());
         }
+        let name = pieces::name(INDEX, self.entries.0);
+        self.entries.1 = self.entries.0;
+        self.index = Some(private::rewrite(&folder.join(&name))?);
+        self.segments.add(name);
         Ok(())
     }
 
@@ -318,9 +317,23 @@ impl Capture {
             self.tell_missing(&mut unit.logs);
             let _ = folder.save(&unit);
         }
-        if !std::mem::replace(&mut self.told[1], true) {
+        if !std::mem::replace(&mut self.is_told, true) {
             let what = "the log is longer than logs.max_run_bytes: its middle is dropped";
-            super::warn(Some(&Error::new(what).next("ig config logs.max_run_bytes")));
+            super::say(&Error::new(what).next("ig config logs.max_run_bytes"));
         }
     }
+}
+
+/// Opens the log with this head where it is written: an earlier writer may have left pieces.
+/// Returns where it ends now.
+fn newest(head: &Path, open: fn(&Path) -> io::Result<File>) -> io::Result<(File, u64)> {
+    let file = open(head)?;
+    let length = file.metadata()?.len();
+    if length == 0 {
+        return Ok((file, 0));
+    }
+    let (path, start) = pieces::newest(head);
+    let file = open(&path)?;
+    let length = file.metadata()?.len();
+    Ok((file, start + length))
 }

@@ -4,10 +4,13 @@
 //! ```text
 //! plan      what to run, under which name (pure)
 //! spawn     the child, on a PTY or on pipes
+//! monitor   the child's parent on a PTY: what makes job control work there
 //! relay     bytes on their way: child -> terminal and capture, keyboard -> child; signals; the end
 //! capture   output files and their index; segments: how much of a long log is kept
 //! settle    the record's last word
 //! kept      the script as it was, and the commit
+//! limits    what the command may use
+//! restart   whether it is started again (pure)
 //! ```
 //!
 //! `ig run` links it, and so does `ig-agent`, which is what stays resident per detached unit: no
@@ -16,29 +19,43 @@
 pub mod banner;
 pub mod capture;
 pub(crate) mod kept;
+pub mod left;
+pub mod limits;
+mod monitor;
 pub mod plan;
 mod relay;
+pub mod restart;
 mod segments;
 mod settle;
 mod signals;
 mod spawn;
 pub mod stream;
 mod terminal;
+mod unix;
 
-use std::time::Instant;
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
 
 use crate::autostart;
 use crate::config::Bounds;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, exit};
 use crate::os::Identity;
 use crate::record::index::Stream;
-use crate::record::{Folder, register, scripts};
+use crate::record::{Folder, events, register, scripts};
+use crate::stop;
 use crate::wire::unit::{Logs, Status, Terms, Unit};
 
 pub use plan::Plan;
+use restart::{Next, Policy};
 pub use settle::End;
+use signals::{News, Signals};
 
 /// Runs `plan` to its end in this process. `on_start` is called with the unit once its command runs.
 ///
@@ -47,21 +64,23 @@ pub use settle::End;
 pub fn run(plan: &Plan, on_start: impl FnOnce(&Unit)) -> Result<(Unit, End)> {
     let script = plan.script_text();
     let mut unit = describe(plan, script.as_deref());
-    let files = open_record(&mut unit, plan);
+    let mut files = open_record(&mut unit, plan);
     let clock = Instant::now();
-    let mut signals = signals::Signals::catch()?;
-    let mut child = match spawn::spawn(plan, &unit) {
-        Ok(child) => child,
+    let spawn = || limits::within(&plan.limits, || spawn::spawn(plan, &unit));
+    let caught = Signals::catch(spawn::on_pty(plan));
+    let started = caught.and_then(|signals| Ok((signals, spawn()?)));
+    let (mut signals, mut child) = match started {
+        Ok(started) => started,
         Err(error) => {
-            let end =
-                End { exit_code: Some(i32::from(error.exit_code())), signal: None, by_key: false };
+            if error.exit_code() == exit::RUN_FAILED {
+                files.run_bare(plan, &mut unit, &error);
+            }
+            let end = End::of(Some(error.exit_code().into()), None);
             settle::finish(&mut unit, files.folder(), end, clock.elapsed());
             return Err(error);
         }
     };
-    unit.status = Status::Running;
-    unit.pid = Some(child.process.id());
-    unit.process = Identity::of(child.process.id());
+    runs(&mut unit, &child);
     files.name_logs(&mut unit, &child);
     let mut capture = files.capture(&unit);
     capture.open(&child.streams());
@@ -72,10 +91,77 @@ pub fn run(plan: &Plan, on_start: impl FnOnce(&Unit)) -> Result<(Unit, End)> {
     let prune = files.folder().and_then(kept::prune);
     let helpers = daemon_start.into_iter().chain(git).chain(prune).collect();
     let end = relay::relay(&mut child, &mut signals, &mut capture, plan, &unit.id, helpers);
+    let ended = (end, clock.elapsed());
+    let end = go_on(plan, &mut unit, &files, &mut signals, &mut capture, ended);
     capture.finish(&mut unit.logs);
+    files.follow(capture.place(), &mut unit);
     unit.git = files.folder().and_then(scripts::git).unwrap_or_default();
     settle::finish(&mut unit, files.folder(), end, clock.elapsed());
+    limits::lift(&plan.limits);
     Ok((unit, end))
+}
+
+fn runs(unit: &mut Unit, child: &spawn::Child) {
+    unit.status = Status::Running;
+    unit.pid = Some(child.pid);
+    unit.process = Identity::of(child.pid);
+}
+
+/// Starts the command again for as long as its terms want that. Takes and returns how it ended.
+fn go_on(
+    plan: &Plan,
+    unit: &mut Unit,
+    files: &Files,
+    signals: &mut Signals,
+    capture: &mut capture::Capture,
+    (mut end, mut lasted): (End, Duration),
+) -> End {
+    let policy = plan.terms.restart.as_deref().and_then(Policy::parse);
+    let (Some(mut policy), Some(folder)) = (policy, files.folder()) else { return end };
+    let announce = |text: String| drop(events::append(&folder.events(), "restart", &text));
+    while !stop::was_requested(folder) {
+        let wait = match policy.after(end, lasted) {
+            Next::Over => break,
+            Next::Loop => {
+                announce(format!("given up after {}: {}", policy.count(), end.words()));
+                break;
+            }
+            Next::Again(wait) => wait,
+        };
+        (unit.process, unit.pid) = (None, None);
+        unit.restarts += 1;
+        capture.finish(&mut unit.logs);
+        files.save(unit);
+        announce(format!("restart {} in {}s: {}", policy.count(), wait.as_secs(), end.words()));
+        if asked_to_end(signals, folder, wait) {
+            break;
+        }
+        let clock = Instant::now();
+        end = match limits::within(&plan.limits, || spawn::spawn(plan, unit)) {
+            Ok(mut child) => {
+                runs(unit, &child);
+                files.save(unit);
+                relay::relay(&mut child, signals, capture, plan, &unit.id, Vec::new())
+            }
+            Err(error) => End::of(Some(error.exit_code().into()), None),
+        };
+        lasted = clock.elapsed();
+    }
+    end
+}
+
+/// Waits so long, with nothing running; true when somebody wants it to be over.
+fn asked_to_end(signals: &mut Signals, folder: &Folder, wait: Duration) -> bool {
+    const GLANCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+    let until = Instant::now() + wait;
+    while Instant::now() < until {
+        let _ = poll(&mut [PollFd::new(signals, PollFlags::IN)], Some(&GLANCE));
+        let told = |news| matches!(news, News::Sent(number) if restart::asks_to_end(number));
+        if signals.pending().into_iter().any(told) || stop::was_requested(folder) {
+            return true;
+        }
+    }
+    false
 }
 
 /// Dies of the signal that the command died of, so that a shell around us sees what it would have
@@ -109,6 +195,9 @@ fn describe(plan: &Plan, script: Option<&[u8]>) -> Unit {
     unit.stream_logs = plan.stream;
     unit.terms = Terms { background: plan.detached, ..plan.terms.clone() };
     unit.runner = Identity::own();
+    if !plan.limits.is_empty() {
+        unit.metadata.insert("limits".to_owned(), plan.limits.clone().into());
+    }
     unit
 }
 
@@ -142,6 +231,32 @@ fn open_record(unit: &mut Unit, plan: &Plan) -> Files {
 impl Files {
     fn folder(&self) -> Option<&Folder> {
         self.folder.as_ref()
+    }
+
+    /// The folder moved with its project while the command ran: so do we.
+    fn follow(&mut self, place: Option<PathBuf>, unit: &mut Unit) {
+        let Some(folder) = self.folder.as_mut().filter(|folder| !folder.path().exists()) else {
+            return;
+        };
+        if let Some(place) = place.filter(|place| place.is_dir()) {
+            *folder = Folder::at(place);
+            folder.take_in(unit);
+            let _ = folder.link_live(&unit.id);
+        }
+    }
+
+    /// Something that we need and the command does not is not to be had: the command takes our place.
+    /// Returns when that is impossible too.
+    fn run_bare(&self, plan: &Plan, unit: &mut Unit, error: &Error) {
+        if plan.detached {
+            return;
+        }
+        warn(Some(&Error::new(format!("{}: its output and its end are not kept", error.what()))));
+        unit.status = Status::Running;
+        unit.process = Identity::own();
+        unit.pid = Some(std::process::id());
+        self.save(unit);
+        let _ = Command::new(&plan.argv[0]).args(&plan.argv[1..]).exec();
     }
 
     /// A record that cannot be written must not disturb the command; it was told once already.
@@ -179,9 +294,26 @@ impl Files {
     }
 }
 
-/// Tells once what ig could not do; the command goes on.
+/// What ig could not do was told already.
+static TOLD: AtomicBool = AtomicBool::new(false);
+
+/// Tells what ig could not do, the first such thing of a run; the command goes on.
 pub(crate) fn warn(error: Option<&Error>) {
-    if let Some(error) = error {
-        eprintln!("ig: {error}");
+    if let Some(error) = error.filter(|_| !TOLD.swap(true, Ordering::Relaxed)) {
+        say(error);
     }
+}
+
+/// Tells something beside the command's output. A terminal may be raw by now.
+pub(crate) fn say(error: &Error) {
+    let mut text = format!("ig: {error}\n");
+    if rustix::termios::isatty(rustix::stdio::stderr()) {
+        text = text.replace('\n', "\r\n");
+    }
+    show(&text);
+}
+
+/// Shows `text` on stderr, if anybody still looks: that terminal may be gone.
+pub fn show(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }

@@ -7,8 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::config::Bounds;
-use crate::record::index::{INDEX, Stream};
-use crate::record::pieces;
+use crate::record::index::Stream;
 
 /// Segments beside the head: the fewer there are, the more of the end goes at once.
 const SEGMENTS: u64 = 8;
@@ -27,7 +26,7 @@ struct Segment {
 /// What is there, in bytes.
 #[derive(Debug)]
 pub(super) struct Segments {
-    /// The head, or what was found when a log is gone on with.
+    /// The head, or what an earlier writer left.
     head: Segment,
     /// The last one is being written.
     rest: Vec<Segment>,
@@ -48,23 +47,6 @@ impl Segments {
             head_most: bounds.head_bytes.min(most / 2),
             left: [false; 3],
             dropped: (0, 0),
-        }
-    }
-
-    /// Takes over what an earlier writer left beside the head, as one segment.
-    pub(super) fn adopt(&mut self, folder: &Path, line: u64) {
-        let mut found = Segment { line, ..Segment::default() };
-        for base in Stream::ALL.map(Stream::file).into_iter().chain([INDEX]) {
-            for start in pieces::starts(folder, base) {
-                let name = pieces::name(base, start);
-                found.bytes += fs::metadata(folder.join(&name)).map_or(0, |meta| meta.len());
-                found.names.push(name);
-            }
-        }
-        if !found.names.is_empty() {
-            found.output = found.bytes;
-            self.left = [true; 3];
-            self.rest.push(found);
         }
     }
 

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use crate::error::exit;
+use crate::ending;
+use crate::error::{Error, exit};
 use crate::record::{Folder, events};
 use crate::stop;
 use crate::time;
 use crate::wire::unit::{Status, Unit};
 
-/// How a command ended: by itself or by a signal.
+/// How a command ended: by itself, by a signal, or (neither) nobody can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct End {
     /// The code it exited with.
@@ -17,14 +18,29 @@ pub struct End {
     pub signal: Option<i32>,
     /// A key of the terminal asked for that (Ctrl-C, Ctrl-\).
     pub by_key: bool,
+    /// The user's terminal was closed meanwhile.
+    pub hung_up: bool,
+    /// Something that it started lives on.
+    pub leaves: bool,
 }
 
 impl End {
+    /// By an exit code or by a signal.
+    pub(super) fn of(exit_code: Option<i32>, signal: Option<i32>) -> Self {
+        Self { exit_code, signal, by_key: false, hung_up: false, leaves: false }
+    }
+
+    /// `exit code 3`, `signal 9`.
+    pub(super) fn words(self) -> String {
+        ending::words(self.exit_code, self.signal)
+    }
+
     /// The code a shell would show: the exit code, or 128 and the signal.
     pub fn shell_code(self) -> u8 {
-        let code = match self.signal {
-            Some(signal) => i32::from(exit::SIGNAL_BASE) + signal,
-            None => self.exit_code.unwrap_or_default(),
+        let code = match (self.exit_code, self.signal) {
+            (_, Some(signal)) => i32::from(exit::SIGNAL_BASE) + signal,
+            (Some(code), None) => code,
+            (None, None) => i32::from(exit::RUN_FAILED),
         };
         u8::try_from(code & 0xff).unwrap_or(exit::FAILED)
     }
@@ -35,6 +51,9 @@ pub(super) fn finish(unit: &mut Unit, folder: Option<&Folder>, end: End, length:
     unit.exit_code = end.exit_code;
     unit.signal = end.signal;
     unit.status = Status::of_end(end.exit_code, end.signal);
+    if end.hung_up {
+        unit.metadata.insert("ended_by".to_owned(), "hangup".into());
+    }
     unit.ended_at = Some(time::now());
     unit.duration_ms = u64::try_from(length.as_millis()).ok();
     if let Some(folder) = folder {
@@ -42,6 +61,7 @@ pub(super) fn finish(unit: &mut Unit, folder: Option<&Folder>, end: End, length:
         if stop::was_requested(folder) {
             unit.status = Status::Killed;
         }
-        let _ = folder.save(unit);
+        let saved = folder.save(unit);
+        super::warn(saved.err().map(|e| Error::io("write", folder.file("run.json"), &e)).as_ref());
     }
 }

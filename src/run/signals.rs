@@ -3,11 +3,21 @@
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
+use signal_hook::consts::{
+    SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2, SIGWINCH,
+};
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::WithRawSiginfo;
 
+use super::unix;
 use crate::error::{Error, Result};
+
+/// What we pass on to the command, or act on.
+const HEEDED: [i32; 8] = [SIGCHLD, SIGWINCH, SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2];
+
+/// With the command on a terminal of its own we have to stop and go on as one job with it. On pipes
+/// it is in our group, and the kernel does that.
+const JOB: [i32; 2] = [SIGTSTP, SIGCONT];
 
 /// `si_code` of a signal that a process sent, where it is not zero or negative (macOS).
 const SENT_ON_MACOS: i32 = 0x10001;
@@ -19,6 +29,8 @@ pub(super) enum News {
     Child,
     /// The terminal changed its size.
     Resized,
+    /// We go on after a stop.
+    Continued,
     /// Somebody sent it to us alone: the child has to be told.
     Sent(i32),
     /// The terminal sent it to our whole group: the child may have it already.
@@ -29,23 +41,34 @@ pub(super) enum News {
 pub(super) struct Signals(SignalDelivery<UnixStream, WithRawSiginfo>);
 
 impl Signals {
-    pub(super) fn catch() -> Result<Self> {
-        let caught = [SIGCHLD, SIGWINCH, SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2];
+    /// Catches what is not ignored: what our caller ignores (`nohup`, `cmd &` in a script) the
+    /// command is to ignore too, and it inherits that from us as long as we leave it alone.
+    pub(super) fn catch(on_pty: bool) -> Result<Self> {
+        let job = JOB.into_iter().filter(|_| on_pty);
+        let ours = |signal: &i32| *signal == SIGCHLD || !unix::is_ignored(*signal);
+        let caught: Vec<i32> = HEEDED.into_iter().chain(job).filter(ours).collect();
         let (read, write) = UnixStream::pair().map_err(|e| setup(&e))?;
         let delivery = SignalDelivery::with_pipe(read, write, WithRawSiginfo, caught);
         delivery.map(Self).map_err(|e| setup(&e))
     }
 
+    /// What has arrived. The kernel does not tell in which order, so this is the likely one: what
+    /// somebody sent may have been followed by their SIGCONT, and a key stops us when we have gone on.
     pub(super) fn pending(&mut self) -> Vec<News> {
-        self.0
-            .pending()
-            .map(|info| match info.si_signo {
-                SIGCHLD => News::Child,
-                SIGWINCH => News::Resized,
-                number if info.si_code <= 0 || info.si_code == SENT_ON_MACOS => News::Sent(number),
-                number => News::FromTerminal(number),
-            })
-            .collect()
+        let mut ranks = [Vec::new(), Vec::new(), Vec::new()];
+        for info in self.0.pending() {
+            let (rank, news) = match info.si_signo {
+                SIGCHLD => (0, News::Child),
+                SIGWINCH => (0, News::Resized),
+                SIGCONT => (1, News::Continued),
+                number if info.si_code <= 0 || info.si_code == SENT_ON_MACOS => {
+                    (0, News::Sent(number))
+                }
+                number => (2, News::FromTerminal(number)),
+            };
+            ranks[rank].push(news);
+        }
+        ranks.concat()
     }
 }
 

@@ -1,19 +1,17 @@
 //! Starting the command: on a PTY of its own session, or on pipes.
-//!
-//! The one place with `unsafe`: between fork and exec the child makes the PTY its terminal, for
-//! which std has no word.
-#![allow(unsafe_code, reason = "pre_exec: the child's session and terminal")]
 
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, tcsetattr, tcsetwinsize};
 
+use super::monitor::{self, Monitor, Stage};
 use super::plan::Plan;
-use super::terminal;
+use super::terminal::{self, Backup};
+use super::unix;
 use crate::error::{Error, Result, exit};
 use crate::neutral;
 use crate::record::index::Stream;
@@ -21,7 +19,8 @@ use crate::wire::unit::Unit;
 
 /// A running command and where its output comes from.
 pub(super) struct Child {
-    pub(super) process: std::process::Child,
+    pub(super) pid: u32,
+    parent: Parent,
     pub(super) sources: Vec<Source>,
     /// The terminal's other end, when the command has one.
     pub(super) pty: Option<OwnedFd>,
@@ -33,7 +32,39 @@ pub(super) struct Source {
     pub(super) stream: Stream,
 }
 
+/// Who waits for the command.
+enum Parent {
+    Us(std::process::Child),
+    Monitor(Monitor),
+}
+
 impl Child {
+    pub(super) fn monitor(&self) -> Option<&Monitor> {
+        match &self.parent {
+            Parent::Us(_) => None,
+            Parent::Monitor(monitor) => Some(monitor),
+        }
+    }
+
+    /// The end of a command that is our own child.
+    pub(super) fn reap(&mut self) -> Option<ExitStatus> {
+        match &mut self.parent {
+            Parent::Us(process) => process.try_wait().ok().flatten(),
+            Parent::Monitor(_) => None,
+        }
+    }
+
+    /// Who leads what the command's descendants may be found by: its group, and its session.
+    pub(super) fn leaders(&self) -> Vec<u32> {
+        std::iter::once(self.pid).chain(self.monitor().map(Monitor::session)).collect()
+    }
+
+    /// Whether the command's own group has anybody in it. On pipes it has none of its own.
+    pub(super) fn group_lives(&self) -> bool {
+        let group = crate::os::pid(self.pid).filter(|_| self.monitor().is_some());
+        group.is_some_and(|group| rustix::process::test_kill_process_group(group).is_ok())
+    }
+
     pub(super) fn streams(&self) -> Vec<Stream> {
         self.sources.iter().map(|source| source.stream).collect()
     }
@@ -45,11 +76,19 @@ pub(super) fn spawn(plan: &Plan, unit: &Unit) -> Result<Child> {
     command.args(&plan.argv[1..]);
     introduce(&mut command, unit);
     if plan.tree {
-        end_with_us(&mut command);
+        unix::end_with_us(&mut command);
     }
-    let on_pty = plan.pty.unwrap_or_else(|| !plan.detached && terminal::is_interactive());
-    let child = if on_pty { on_terminal(command) } else { on_pipes(command, plan.detached) };
+    let child = if on_pty(plan) {
+        on_terminal(command, plan.tree)
+    } else {
+        on_pipes(command, plan.detached)
+    };
     child.map_err(|cause| refused(&plan.argv[0], &cause))
+}
+
+/// Whether the command gets a terminal of its own.
+pub(super) fn on_pty(plan: &Plan) -> bool {
+    plan.pty.unwrap_or_else(|| !plan.detached && terminal::is_interactive())
 }
 
 /// What a unit's child sees of us.
@@ -74,33 +113,24 @@ fn on_pipes(mut command: Command, detached: bool) -> io::Result<Child> {
         process.stderr.take().map(|pipe| Source { fd: pipe.into(), stream: Stream::Stderr });
     let sources: Vec<Source> = stdout.into_iter().chain(stderr).collect();
     sources.iter().try_for_each(|source| non_blocking(&source.fd))?;
-    Ok(Child { process, sources, pty: None })
+    Ok(Child { pid: process.id(), parent: Parent::Us(process), sources, pty: None })
 }
 
-fn on_terminal(mut command: Command) -> io::Result<Child> {
+fn on_terminal(command: Command, tree: bool) -> io::Result<Child> {
     let (master, slave) = open_pty()?;
-    command.stdin(slave.try_clone()?).stdout(slave.try_clone()?);
     let apart = !rustix::termios::isatty(rustix::stdio::stderr());
-    if apart {
-        command.stderr(Stdio::piped());
-    } else {
-        command.stderr(slave.try_clone()?);
-    }
-    // SAFETY: setsid and ioctl are async-signal-safe, and nothing here allocates or locks.
-    unsafe {
-        command.pre_exec(|| {
-            rustix::process::setsid()?;
-            rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?;
-            Ok(())
-        });
-    }
-    let mut process = command.spawn()?;
+    let pipe = if apart { Some(io::pipe()?) } else { None };
+    let (stderr, writer) = pipe.unzip();
+    let foreground = !terminal::in_background();
+    let backup = Backup::take();
+    let stage =
+        Stage { master, slave, stderr: writer.map(OwnedFd::from), foreground, tree, backup };
+    let (monitor, pid, master) = monitor::start(command, stage)?;
     let output = Source { fd: master.try_clone()?, stream: Stream::Output };
-    let stderr =
-        process.stderr.take().map(|pipe| Source { fd: pipe.into(), stream: Stream::Stderr });
+    let stderr = stderr.map(|pipe| Source { fd: pipe.into(), stream: Stream::Stderr });
     let sources: Vec<Source> = std::iter::once(output).chain(stderr).collect();
     sources.iter().try_for_each(|source| non_blocking(&source.fd))?;
-    Ok(Child { process, sources, pty: Some(master) })
+    Ok(Child { pid, parent: Parent::Monitor(monitor), sources, pty: Some(master) })
 }
 
 /// A new PTY with the settings and the size of the user's own terminal.
@@ -121,21 +151,6 @@ fn open_pty() -> io::Result<(OwnedFd, OwnedFd)> {
     }
     Ok((master, slave))
 }
-
-/// Asks the kernel to end the command when we are killed: a script that stands for its server must
-/// not leave it behind.
-#[cfg(target_os = "linux")]
-fn end_with_us(command: &mut Command) {
-    use rustix::process::{Signal, set_parent_process_death_signal};
-    // SAFETY: prctl is async-signal-safe.
-    unsafe {
-        command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::TERM))?));
-    }
-}
-
-/// Only Linux can; elsewhere the terminal's hangup has to do.
-#[cfg(not(target_os = "linux"))]
-fn end_with_us(_command: &mut Command) {}
 
 fn non_blocking(fd: &OwnedFd) -> io::Result<()> {
     let flags = rustix::fs::fcntl_getfl(fd.as_fd())?;

@@ -6,8 +6,8 @@ use rustix::io::Errno;
 use rustix::process::getpgrp;
 use rustix::stdio;
 use rustix::termios::{
-    OptionalActions, Termios, Winsize, isatty, tcgetattr, tcgetpgrp, tcgetwinsize, tcsetattr,
-    tcsetwinsize,
+    InputModes, LocalModes, OptionalActions, Termios, Winsize, isatty, tcgetattr, tcgetpgrp,
+    tcgetwinsize, tcsetattr, tcsetwinsize,
 };
 
 /// Whether stdin and stdout both are terminals.
@@ -15,39 +15,115 @@ pub(super) fn is_interactive() -> bool {
     isatty(stdio::stdin()) && isatty(stdio::stdout())
 }
 
-/// Settings of the user's terminal, for the PTY to start with.
-pub(super) fn settings() -> (Option<Termios>, Option<Winsize>) {
-    (tcgetattr(stdio::stdin()).ok(), tcgetwinsize(stdio::stdout()).ok())
+/// Whether we are a background job: the terminal is not ours to read or to change.
+pub(super) fn in_background() -> bool {
+    tcgetpgrp(stdio::stdin()).is_ok_and(|group| group != getpgrp())
 }
 
-/// Raw mode; dropping it brings back what was there. In a background job the terminal is not ours
-/// to change, and is left alone.
-pub(super) struct Raw(Option<Termios>);
+/// Whether the user's terminal is gone.
+pub(super) fn is_hung_up() -> bool {
+    let streams = [stdio::stdin(), stdio::stdout(), stdio::stderr()];
+    streams.iter().any(|stream| tcgetattr(stream).is_err_and(|error| error == Errno::IO))
+}
+
+/// Settings and size of the user's terminal, for the PTY to start with.
+pub(super) fn settings() -> (Option<Termios>, Option<Winsize>) {
+    (for_a_command(), tcgetwinsize(stdio::stdout()).ok())
+}
+
+/// What the terminal is set to when a command starts in it. While we are in the background it is set
+/// for the shell that edits its next line, which is nothing for a command.
+fn for_a_command() -> Option<Termios> {
+    let mut settings = tcgetattr(stdio::stdin()).ok()?;
+    if in_background() {
+        settings.input_modes |= InputModes::ICRNL;
+        settings.local_modes |=
+            LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG | LocalModes::IEXTEN;
+    }
+    Some(settings)
+}
+
+/// Raw mode, and what was there before; dropping it brings that back.
+pub(super) struct Raw {
+    before: Option<Termios>,
+    /// The PTY has the settings of a terminal that was not ours.
+    borrowed: bool,
+}
 
 impl Raw {
+    /// Raw from now on, unless the terminal is another job's.
     pub(super) fn enter() -> Self {
-        let foreground = tcgetpgrp(stdio::stdin()).is_ok_and(|group| group == getpgrp());
-        let before = tcgetattr(stdio::stdin()).ok().filter(|_| foreground);
-        if let Some(before) = &before {
-            let mut raw = before.clone();
-            raw.make_raw();
-            let _ = tcsetattr(stdio::stdin(), OptionalActions::Drain, &raw);
+        let mut raw = Self { before: None, borrowed: in_background() };
+        raw.renew();
+        raw
+    }
+
+    /// The keys are ours again, or not: the shell has moved our job. Returns what a PTY is to be set
+    /// to that was made before we first had the terminal.
+    pub(super) fn renew(&mut self) -> Option<Termios> {
+        if in_background() {
+            self.before = None;
+            return None;
         }
-        Self(before)
+        let now = tcgetattr(stdio::stdin()).ok()?;
+        let mut raw = now.clone();
+        raw.make_raw();
+        let _ = tcsetattr(stdio::stdin(), OptionalActions::Drain, &raw);
+        let first = std::mem::take(&mut self.borrowed).then(|| now.clone());
+        self.before.get_or_insert(now);
+        first
+    }
+
+    /// Brings back what was there.
+    pub(super) fn leave(&mut self) {
+        if let Some(before) = self.before.take().filter(|_| !in_background()) {
+            let _ = tcsetattr(stdio::stdin(), OptionalActions::Drain, &before);
+        }
     }
 
     /// Whether the keyboard is ours to read.
     pub(super) fn has_keyboard(&self) -> bool {
-        self.0.is_some()
+        self.before.is_some()
     }
 }
 
 impl Drop for Raw {
     fn drop(&mut self) {
-        if let Some(before) = &self.0 {
-            let _ = tcsetattr(stdio::stdin(), OptionalActions::Drain, before);
+        self.leave();
+    }
+}
+
+/// The terminal's settings in other hands, for when we cannot bring them back any more.
+pub(super) struct Backup {
+    terminal: OwnedFd,
+    settings: Termios,
+}
+
+impl Backup {
+    pub(super) fn take() -> Option<Self> {
+        let settings = for_a_command()?;
+        let terminal = rustix::io::fcntl_dupfd_cloexec(stdio::stdin(), 3).ok()?;
+        Some(Self { terminal, settings })
+    }
+
+    /// Brings the settings back, unless somebody has done so: then the terminal is raw no more.
+    pub(super) fn restore(&self) {
+        if tcgetattr(&self.terminal).is_ok_and(|now| is_raw(&now)) {
+            let _ = tcsetattr(&self.terminal, OptionalActions::Drain, &self.settings);
         }
     }
+}
+
+fn is_raw(settings: &Termios) -> bool {
+    let mut raw = settings.clone();
+    raw.make_raw();
+    let modes = |of: &Termios| (of.input_modes, of.output_modes, of.local_modes);
+    modes(&raw) == modes(settings)
+}
+
+/// Sets the PTY as the user's terminal was set.
+pub(super) fn copy_settings(pty: &OwnedFd, settings: &Termios) {
+    let _ = tcsetattr(pty, OptionalActions::Now, settings);
 }
 
 /// Makes the PTY as large as the user's terminal is now.

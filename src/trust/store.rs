@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::granted::{key, repository};
+use super::granted::key;
 use crate::error::{Error, Result};
 use crate::paths::{self, PROJECT_DIR};
 use crate::{neutral, private};
@@ -68,6 +68,16 @@ fn project_of(file: &Path) -> Option<PathBuf> {
     let file = std::path::absolute(file).ok()?;
     let base = file.ancestors().find(|dir| dir.file_name() == Some(OsStr::new(PROJECT_DIR)))?;
     fs::canonicalize(base.parent()?).ok()
+}
+
+/// The git work tree around `root`, else `root`. Not HOME: people keep that in git too.
+fn repository(root: &Path) -> PathBuf {
+    let home = paths::home().and_then(|home| fs::canonicalize(home).ok());
+    let found = root
+        .ancestors()
+        .filter(|dir| *dir != Path::new("/") && Some(*dir) != home.as_deref())
+        .find(|dir| dir.join(".git").exists());
+    found.unwrap_or(root).to_path_buf()
 }
 
 /// The store's folder, once it is known that no repository and no other user can write there.

@@ -26,7 +26,7 @@ pub fn object(fields: Vec<(&str, Value)>) -> Value {
 
 /// An object whose fields are taken out one by one.
 #[derive(Debug, Default)]
-pub struct Fields(Map<String, Value>);
+pub struct Fields(pub(crate) Map<String, Value>);
 
 impl Fields {
     /// The fields of `value`; none when it is no object.

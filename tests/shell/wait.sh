@@ -9,7 +9,7 @@ code=0
 said=$(idlergear_wait nobody ready 0 2>&1) || code=$?
 same 'time-out' "$code" 124
 same 'words' "${said%%
-*}" 'ig-agent: nothing called `nobody` appeared in 0s'
+*}" 'ig: nothing called `nobody` appeared in 0s'
 idlergear_register waiter
 idlergear_ready
 idlergear_wait waiter
@@ -23,4 +23,4 @@ code=0
 said=$(idlergear_wait "$id" ready 5 2>&1) || code=$?
 same 'died first' "$code" 1
 same 'words' "${said%%
-*}" "ig-agent: \`waiter\` ($id) ended before it was ready: exit code 7"
+*}" "ig: \`waiter\` ($id) ended before it was ready: exit code 7"

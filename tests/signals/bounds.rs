@@ -67,7 +67,9 @@ fn a_database_of_the_first_version_is_taken_over() {
     let path = world.state().join("state.db");
     let db = rusqlite::Connection::open(&path).unwrap();
     let tables = ["ends", "alerts", "monitors", "sessions", "signals", "deliveries"];
-    tables.iter().for_each(|table| db.execute_batch(&format!("DROP TABLE {table}")).unwrap());
+    for table in tables {
+        db.execute_batch(&format!("DROP TABLE {table}")).unwrap();
+    }
     db.pragma_update(None, "user_version", 1).unwrap();
     drop(db);
     let started = world.ig(&["daemon", "start"]);

@@ -83,6 +83,11 @@ impl Terminal {
         self.session.flush().unwrap();
     }
 
+    /// Makes the terminal another size.
+    pub fn resize(&mut self, columns: u16, rows: u16) {
+        self.session.get_process_mut().set_window_size(columns, rows).unwrap();
+    }
+
     /// Reads to the end; fails when there is none in time.
     pub fn end(mut self) -> Ended {
         let deadline = Instant::now() + self.patience;
@@ -130,4 +135,28 @@ impl Terminal {
             Err(error) => error.kind() == ErrorKind::Interrupted,
         }
     }
+}
+
+/// Starts `command` as the leader of a terminal, reads until `text` is shown, and closes the
+/// terminal: nothing is signalled but by the kernel.
+pub fn hang_up_after(text: &str, command: &Command) {
+    use rustix::pty::{OpenptFlags, openpt, ptsname, unlockpt};
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    unlockpt(&master).unwrap();
+    let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+    let open = || std::fs::OpenOptions::new().read(true).write(true).open(&name).unwrap();
+    let mut leader = Command::new("setsid");
+    leader.arg("--ctty").arg(command.get_program()).args(command.get_args()).env_clear();
+    leader.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    leader.current_dir(command.get_current_dir().unwrap());
+    let mut child = leader.stdin(open()).stdout(open()).stderr(open()).spawn().unwrap();
+    drop(leader);
+    let mut seen = String::new();
+    while !seen.contains(text) {
+        let mut bytes = [0; 1024];
+        let count = rustix::io::read(&master, &mut bytes).unwrap();
+        seen += &String::from_utf8_lossy(&bytes[..count]);
+    }
+    drop(master);
+    child.wait().unwrap();
 }

@@ -11,7 +11,7 @@ use show::{Form, Printer};
 use super::Outcome;
 use crate::error::{Error, Result};
 use crate::logs::search::Pattern;
-use crate::logs::{Events, Output, Sieve, Source, Wish, moment};
+use crate::logs::{Events, Output, Sieve, Source, Want, Wish, moment};
 use crate::record::index::Stream;
 use crate::record::output::Reader;
 use crate::record::{Folder, scope};
@@ -167,8 +167,20 @@ impl Args {
         if self.raw {
             reader = reader.in_pieces();
         }
-        let pattern = self.grep.as_deref().and_then(Pattern::new);
-        Ok(Source::Output(Box::new(Output { reader, since, pattern })))
+        Ok(Source::Output(Box::new(Output { reader, since, want: self.want() })))
+    }
+
+    fn want(&self) -> Want {
+        if let Some(pattern) = self.grep.as_deref().and_then(Pattern::new) {
+            return Want::Matches(pattern);
+        }
+        let counts = self.head.or(self.tail).or(self.max_bytes).is_some() || self.range.is_some();
+        match self.form() {
+            _ if counts || self.errors || self.grep.is_some() => Want::Lines,
+            Form::Text => Want::Text,
+            Form::Raw => Want::Bytes,
+            Form::Numbered | Form::Json => Want::Lines,
+        }
     }
 
     fn events_of(&self, folder: &Folder) -> Result<Source> {

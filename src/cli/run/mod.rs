@@ -10,7 +10,6 @@ use clap::Subcommand;
 
 use super::{Outcome, generate_script, logs, ps, start, stop};
 use crate::run::{self, Plan, banner};
-use crate::wire::unit::Unit;
 use crate::{config, paths};
 
 /// Run a command in this terminal, and keep a record of it
@@ -27,7 +26,7 @@ pub(crate) struct Args {
     #[arg(long)]
     stream: bool,
     /// No lines around the output
-    #[arg(long, conflicts_with = "banner")]
+    #[arg(short, long, conflicts_with = "banner")]
     quiet: bool,
     /// Lines around the output even when stderr is no terminal
     #[arg(long)]
@@ -58,7 +57,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum Verb {
     GenerateScript(Box<generate_script::Args>),
-    Start(start::RunStart),
+    Start(Box<start::RunStart>),
     List(ps::History),
     Status(ps::Status),
     Logs(logs::Args),
@@ -91,11 +90,11 @@ impl Args {
         let plan = self.plan()?;
         let (unit, end) = run::run(&plan, |unit| {
             if show {
-                eprint!("{}", banner::header(unit));
+                run::show(&banner::header(unit));
             }
         })?;
         if show {
-            self.footer(&unit);
+            run::show(&(banner::footer(&unit) + &run::left::behind(&unit, end)));
         }
         run::die_of(end);
         Ok(ExitCode::from(end.shell_code()))
@@ -137,10 +136,5 @@ impl Args {
             "never" => false,
             _ => std::io::stderr().is_terminal(),
         }
-    }
-
-    #[allow(clippy::unused_self, reason = "reads as the counterpart of the header")]
-    fn footer(&self, unit: &Unit) {
-        eprint!("{}", banner::footer(unit));
     }
 }

@@ -11,6 +11,9 @@ use memchr::{memchr, memchr_iter, memrchr};
 use super::{BATCH, LONGEST, Line, Reader};
 use crate::record::index::{Entry, Stream};
 
+/// Bytes that are read for one passage: little enough for memory that was used before.
+const PASSAGE: u64 = 64 * 1024;
+
 /// Looks through text for lines.
 pub trait Search {
     /// Calls `found` with the place of each line of `text` that may be wanted, newline included, in
@@ -34,7 +37,7 @@ impl Reader {
         self.chunks.refresh();
         let mut lines = Vec::new();
         while lines.is_empty() {
-            let entries = self.stretch();
+            let entries = self.stretch(BATCH);
             if entries.is_empty() {
                 // What is missing, and a chunk that may still grow, are not for searching.
                 return self.lines();
@@ -44,13 +47,82 @@ impl Reader {
         lines
     }
 
-    /// The next chunks that are whole and read: as many as one batch may hold, and with no gap
+    /// Lines that ended since the last call, a batch of them, none when there are none yet. Where
+    /// `is_plain` says so, many of them come as one, with newlines between; its number and time are
+    /// those of the last.
+    pub fn passages(&mut self, is_plain: &dyn Fn(&[u8]) -> bool) -> Vec<Line> {
+        if self.skip > 0 {
+            return self.lines();
+        }
+        self.chunks.refresh();
+        let mut lines = Vec::new();
+        while lines.is_empty() {
+            let entries = self.stretch(PASSAGE);
+            if entries.is_empty() {
+                return self.lines();
+            }
+            if !self.take_whole(&entries, is_plain, &mut lines) {
+                for entry in &entries {
+                    self.split(entry, &mut lines);
+                }
+            }
+        }
+        lines
+    }
+
+    /// Takes a stretch of one stream of which every line is wanted. False when it is not one.
+    fn take_whole(
+        &mut self,
+        entries: &[Entry],
+        is_plain: &dyn Fn(&[u8]) -> bool,
+        lines: &mut Vec<Line>,
+    ) -> bool {
+        let stream = entries[0].stream;
+        let is_wanted = |entry: &Entry| entry.line + 1 >= self.first && entry.at >= self.since;
+        if !entries.iter().all(|entry| entry.stream == stream && is_wanted(entry)) {
+            return false;
+        }
+        let mut bytes = std::mem::take(&mut self.buffers[0]);
+        let is_whole = self.read(entries, &mut bytes) && is_plain(&bytes);
+        if is_whole {
+            self.pass(&Stretch { entries, bytes: &bytes }, lines);
+        }
+        self.buffers[0] = bytes;
+        is_whole
+    }
+
+    /// The line that was begun before, all whole lines as one, and the line that only begins.
+    fn pass(&mut self, stretch: &Stretch<'_>, lines: &mut Vec<Line>) {
+        let (first, rest) = self.whole_lines(stretch);
+        let mut place = Place::default();
+        self.add_parts(stretch, 0..first, &mut place, lines);
+        if first < rest {
+            let (entry, number) = place.of_line_that_ends(stretch, rest);
+            let at = (entry.at > 0).then_some(entry.at);
+            let bytes = stretch.bytes[first..rest - 1].to_vec();
+            let line = Line::new(entry.stream);
+            lines.push(Line { number, at, bytes, ended: true, ..line });
+        }
+        self.add_parts(stretch, rest..stretch.bytes.len(), &mut place, lines);
+    }
+
+    /// Where the first line begins that is whole, and where the last one of them ends.
+    fn whole_lines(&mut self, stretch: &Stretch<'_>) -> (usize, usize) {
+        if let Some(last) = stretch.entries.last() {
+            self.read_to[last.stream as usize] = last.end();
+        }
+        let all = stretch.bytes.len();
+        let first = memchr(b'\n', stretch.bytes).map_or(all, |at| at + 1);
+        (first, memrchr(b'\n', stretch.bytes).map_or(all, |at| at + 1))
+    }
+
+    /// The next chunks that are whole and read: as many as `limit` bytes may hold, and with no gap
     /// between them.
-    fn stretch(&mut self) -> Vec<Entry> {
+    fn stretch(&mut self, limit: u64) -> Vec<Entry> {
         let mut entries: Vec<Entry> = Vec::new();
         let mut ends = [None; 3];
         let mut taken = 0;
-        while taken < BATCH && self.done == (0, 0) {
+        while taken < limit && self.done == (0, 0) {
             let next = if self.is_whole(self.next) { self.chunks.get(self.next) } else { None };
             let next = next.filter(|entry| !entry.is_mark() && !self.is_past(entry));
             let Some(entry) = next else { break };
@@ -105,10 +177,10 @@ impl Reader {
 
     /// The line that was begun before, the lines that `search` finds, and the line that only begins.
     fn pick(&mut self, stretch: &Stretch<'_>, search: &dyn Search, lines: &mut Vec<Line>) {
-        let Some(last) = stretch.entries.last() else { return };
-        self.read_to[last.stream as usize] = last.offset + u64::from(last.len);
-        let first = memchr(b'\n', stretch.bytes).map_or(stretch.bytes.len(), |at| at + 1);
-        let rest = memrchr(b'\n', stretch.bytes).map_or(stretch.bytes.len(), |at| at + 1);
+        if stretch.entries.is_empty() {
+            return;
+        }
+        let (first, rest) = self.whole_lines(stretch);
         let mut place = Place::default();
         self.add_parts(stretch, 0..first, &mut place, lines);
         search.lines(&stretch.bytes[first..rest], &mut |found| {

@@ -1,0 +1,93 @@
+//! What units use now: ports, processor, memory. Not in the record: whoever asks wants to know how it
+//! is at this moment.
+
+use std::time::SystemTime;
+
+use serde_json::json;
+
+use crate::os::{self, Identity};
+use crate::time;
+use crate::wire::unit::Unit;
+
+/// Fills in `ports`, `ready` and `metadata.resources` of those of `units` that live.
+pub(crate) fn add(units: &mut [Unit]) {
+    let living =
+        |unit: &Unit| unit.process.as_ref().filter(|process| process.is_alive()).map(|p| p.pid);
+    let (mut found, roots): (Vec<&mut Unit>, Vec<u32>) =
+        units.iter_mut().filter_map(|unit| living(unit).map(|root| (unit, root))).unzip();
+    for (unit, tree) in found.iter_mut().zip(os::trees(&roots)) {
+        of_tree(unit, &tree);
+    }
+}
+
+fn of_tree(unit: &mut Unit, tree: &[Identity]) {
+    let pids: Vec<u32> = tree.iter().map(|process| process.pid).collect();
+    unit.ports = os::listening_ports(&pids);
+    unit.ready |= is_ready_by_port(unit);
+    let usage = os::usage(&pids);
+    let started = time::parse(&unit.started_at).unwrap_or(SystemTime::UNIX_EPOCH);
+    let age = SystemTime::now().duration_since(started).unwrap_or_default().as_millis().max(1);
+    let percent = u128::from(usage.cpu_ms) * 1000 / age;
+    let resources = json!({
+        "cpu_ms": usage.cpu_ms,
+        "cpu_percent": f64::from(u32::try_from(percent).unwrap_or(u32::MAX)) / 10.0,
+        "memory_bytes": usage.memory,
+        "processes": pids.len(),
+    });
+    unit.metadata.insert("resources".to_owned(), resources);
+}
+
+/// What takes no more than a look: a port, when nothing else was said to make it ready.
+fn is_ready_by_port(unit: &Unit) -> bool {
+    match unit.terms.ready_when.as_deref() {
+        None | Some("port") => !unit.ports.is_empty(),
+        Some(spec) => {
+            let port = spec.strip_prefix("port:").and_then(|port| port.parse().ok());
+            port.is_some_and(|port| unit.ports.contains(&port))
+        }
+    }
+}
+
+/// `12.5%`: the share of one processor since it started.
+pub(crate) fn cpu(unit: &Unit) -> String {
+    let percent = unit.metadata.get("resources").and_then(|r| r.get("cpu_percent")?.as_f64());
+    percent.map(|percent| format!("{percent:.1}%")).unwrap_or_default()
+}
+
+/// `340M`.
+pub(crate) fn memory(unit: &Unit) -> String {
+    let bytes = unit.metadata.get("resources").and_then(|r| r.get("memory_bytes")?.as_u64());
+    bytes.map(size).unwrap_or_default()
+}
+
+fn size(bytes: u64) -> String {
+    const UNITS: [(&str, u64); 3] = [("G", 1 << 30), ("M", 1 << 20), ("K", 1 << 10)];
+    for (name, unit) in UNITS {
+        if bytes >= 10 * unit || (bytes >= unit && name == "K") {
+            return format!("{}{name}", bytes / unit);
+        }
+        if bytes >= unit {
+            return format!("{}.{}{name}", bytes / unit, bytes % unit * 10 / unit);
+        }
+    }
+    format!("{bytes}B")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes_are_short() {
+        let cases = [
+            (0, "0B"),
+            (4096, "4K"),
+            (1 << 20, "1.0M"),
+            (356_515_840, "340M"),
+            (1_610_612_736, "1.5G"),
+        ];
+        for (bytes, text) in cases {
+            assert_eq!(size(bytes), text);
+        }
+    }
+}

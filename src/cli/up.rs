@@ -1,0 +1,137 @@
+//! `ig up NAME`: that unit, running. As often as it is called, there is one.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use similar::TextDiff;
+
+use super::start::{Form, Wishes};
+use super::{Outcome, figures};
+use crate::error::{Error, Result};
+use crate::r#gen::catalog::Catalog;
+use crate::r#gen::scripts;
+use crate::record::now::Look;
+use crate::run::Plan;
+use crate::start::name::Names;
+use crate::wait::Spec;
+use crate::wire::unit::Unit;
+use crate::{neutral, paths};
+
+/// Make sure that a unit runs: the one that does, or a new one
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Without CMD it is the generated script of that name: see ig gen.")]
+pub(crate) struct Args {
+    /// The unit's name
+    name: String,
+    /// The command: words, or one string for the shell
+    #[arg(last = true, value_name = "CMD")]
+    command: Vec<String>,
+    #[command(flatten)]
+    wishes: Wishes,
+    #[command(flatten)]
+    form: Form,
+}
+
+impl Args {
+    pub(crate) fn run(self) -> Outcome {
+        // Held until the new unit can be seen: of two callers, the second finds it.
+        let names = Names::lock();
+        let holder = names.holder(&self.name);
+        let from_script = self.command.is_empty();
+        let words = match (self.command.is_empty(), holder) {
+            (false, _) => self.command,
+            (true, holder) => match (script(&self.name), holder) {
+                (Ok(script), _) => vec!["bash".to_owned(), script.display().to_string()],
+                // Nothing was asked for that could differ.
+                (Err(_), Some(unit)) => return found(self.form, unit),
+                (Err(error), None) => return Err(error),
+            },
+        };
+        let mut wishes = self.wishes;
+        if from_script {
+            wishes.ready_by(profile_ready(&self.name));
+        }
+        match holder {
+            Some(unit) if is_same(unit, &words)? => found(self.form, unit),
+            Some(unit) => Err(other(unit, &words)?),
+            None => {
+                let order = wishes.order(Some(self.name), words);
+                self.form.started(&order.start_among(&names)?)
+            }
+        }
+    }
+}
+
+fn found(form: Form, unit: &Unit) -> Result<ExitCode> {
+    let mut unit = unit.clone();
+    figures::add(std::slice::from_mut(&mut unit));
+    Look::default().at(&mut unit);
+    form.found(&unit)
+}
+
+/// The same words, or the same script with the same arguments, however it was called.
+fn is_same(unit: &Unit, words: &[String]) -> Result<bool> {
+    let plan = Plan::new(words.to_vec())?;
+    if unit.argv == plan.argv {
+        return Ok(true);
+    }
+    let here = std::env::current_dir().unwrap_or_default();
+    let script = |path: Option<&PathBuf>, from: &Path| from.join(path?).canonicalize().ok();
+    let (theirs, ours) =
+        (script(unit.script.path.as_ref(), &unit.cwd), script(plan.script.as_ref(), &here));
+    let after = |argv: &[String], path: Option<&PathBuf>| {
+        let path = path.map(|path| path.display().to_string());
+        argv.iter()
+            .skip_while(|word| Some(*word) != path.as_ref())
+            .skip(1)
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    let arguments =
+        after(&unit.argv, unit.script.path.as_ref()) == after(&plan.argv, plan.script.as_ref());
+    Ok(ours.is_some() && ours == theirs && arguments)
+}
+
+/// It runs, but something else.
+fn other(unit: &Unit, words: &[String]) -> Result<Error> {
+    let command = Plan::new(words.to_vec())?.command_line();
+    let lines = |text: &str| format!("{}\n", neutral::line(text));
+    let (runs, asked) = (lines(&unit.command), lines(&command));
+    let diff = TextDiff::from_lines(&runs, &asked);
+    let changes = diff.iter_all_changes();
+    let changes =
+        changes.map(|change| format!("\n  {} {}", change.tag(), change.value().trim_end()));
+    let diff = changes.collect::<Vec<_>>().concat();
+    let name = neutral::line(&unit.name);
+    Ok(Error::new(format!(
+        "`{name}` ({}) runs another command than the one asked for{diff}",
+        unit.id
+    ))
+    .next(format!("ig stop {name}, then again; or another name")))
+}
+
+/// What makes it ready, as its profile or template says.
+fn profile_ready(name: &str) -> Option<String> {
+    let found = Catalog::of(paths::current_project().as_deref()).find(name).ok()?;
+    let template = found.template.meta.options.ready;
+    let said = found.layers.into_iter().find_map(|layer| layer.options.ready).or(template)?;
+    Spec::check(&said).ok()
+}
+
+/// The generated script called `name`.
+fn script(name: &str) -> Result<PathBuf> {
+    let here = std::env::current_dir().unwrap_or_default();
+    let project = paths::project(&here);
+    let root = project.clone().unwrap_or(here);
+    let is_called = |path: &PathBuf| path.file_stem().is_some_and(|stem| stem == name);
+    if let Some(path) = scripts::find(&root).into_iter().find(is_called) {
+        return Ok(path);
+    }
+    let shown = neutral::line(name);
+    Catalog::of(project.as_deref()).find(name).map_err(|_| {
+        Error::new(format!("there is no unit, script or profile called `{shown}` here"))
+            .next(format!("ig up {shown} -- COMMAND"))
+    })?;
+    Err(Error::new(format!("`{shown}` can be made into a script, which is not there yet"))
+        .next(format!("ig gen {shown}, then ig up {shown}")))
+}

@@ -1,0 +1,150 @@
+//! System calls that neither std nor rustix has a safe word for: fork, what happens between fork and
+//! exec, and what a process does on a signal. Each is made safe here, and nowhere else; what they
+//! are for is told by [`super::monitor`], [`super::spawn`] and [`super::job`].
+#![allow(unsafe_code, reason = "libc calls, each with the reason why it is sound")]
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::unix::process::CommandExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::Command;
+use std::ptr;
+
+use rustix::process::Pid;
+use rustix::termios::tcsetpgrp;
+
+/// Makes a copy of this process, which lives `life` with its own copy of `with` and then ends.
+/// Returns its pid, and `with`.
+///
+/// The runner has one thread, so the copy may do all that the original may.
+pub(super) fn copy<T>(with: T, life: impl FnOnce(T) -> i32) -> io::Result<(Pid, T)> {
+    // SAFETY: one thread: no lock can be held by somebody that the copy does not have.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => {
+            let code = catch_unwind(AssertUnwindSafe(|| life(with))).unwrap_or(1);
+            // SAFETY: takes a number and does not return. The last acts are the original's.
+            unsafe { libc::_exit(code) }
+        }
+        pid => Pid::from_raw(pid).map(|pid| (pid, with)).ok_or_else(io::Error::last_os_error),
+    }
+}
+
+/// Makes `command` lead a process group, in the foreground of its terminal if so wished: before it
+/// runs, so that it never sees anything else.
+pub(super) fn in_own_group(command: &mut Command, foreground: bool) {
+    // SAFETY: setpgid, ioctl, sigaction and sigprocmask are async-signal-safe, and nothing here
+    // allocates or locks.
+    unsafe {
+        command.pre_exec(move || {
+            rustix::process::setpgid(None, None)?;
+            if foreground {
+                let own = rustix::process::getpid();
+                ignoring(libc::SIGTTOU, || tcsetpgrp(rustix::stdio::stdin(), own))?;
+            }
+            // What our caller holds back is its own affair.
+            Held::release_all();
+            Ok(())
+        });
+    }
+}
+
+/// Asks the kernel to end `command` when we are killed: a script that stands for its server must not
+/// leave it behind.
+#[cfg(target_os = "linux")]
+pub(super) fn end_with_us(command: &mut Command) {
+    use rustix::process::{Signal, set_parent_process_death_signal};
+    // SAFETY: prctl is async-signal-safe.
+    unsafe {
+        command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::TERM))?));
+    }
+}
+
+/// Only Linux can; elsewhere the terminal's hangup has to do.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn end_with_us(_command: &mut Command) {}
+
+/// Whether our caller had `signal` ignored.
+pub(super) fn is_ignored(signal: i32) -> bool {
+    action(signal).is_some_and(|action| action.sa_sigaction == libc::SIG_IGN)
+}
+
+/// Gives `signal` its default meaning again.
+pub(super) fn reset(signal: i32) {
+    set_handler(signal, libc::SIG_DFL);
+}
+
+/// Calls `act` while `signal` is ignored.
+pub(super) fn ignoring<T>(signal: i32, act: impl FnOnce() -> T) -> T {
+    while_handled(signal, libc::SIG_IGN, act)
+}
+
+/// Calls `act` while `signal` has its default meaning.
+pub(super) fn by_default<T>(signal: i32, act: impl FnOnce() -> T) -> T {
+    while_handled(signal, libc::SIG_DFL, act)
+}
+
+fn while_handled<T>(signal: i32, handler: usize, act: impl FnOnce() -> T) -> T {
+    let before = action(signal);
+    set_handler(signal, handler);
+    let result = act();
+    if let Some(before) = before {
+        // SAFETY: `before` came from sigaction itself.
+        unsafe { libc::sigaction(signal, &raw const before, ptr::null_mut()) };
+    }
+    result
+}
+
+fn action(signal: i32) -> Option<libc::sigaction> {
+    let mut action = MaybeUninit::uninit();
+    // SAFETY: only reads the present action into `action`, which is whole when the answer is 0.
+    let answer = unsafe { libc::sigaction(signal, ptr::null(), action.as_mut_ptr()) };
+    // SAFETY: see above.
+    (answer == 0).then(|| unsafe { action.assume_init() })
+}
+
+fn set_handler(signal: i32, handler: usize) {
+    // SAFETY: the handler is SIG_DFL or SIG_IGN, never a function.
+    unsafe { libc::signal(signal, handler) };
+}
+
+/// Signals that are held back, to be asked for one by one.
+pub(super) struct Held(libc::sigset_t);
+
+impl Held {
+    /// Holds back `asked` for [`Held::next`], and `deaf` for good.
+    pub(super) fn hold(asked: &[i32], deaf: &[i32]) -> Self {
+        for held in [set(asked), set(deaf)] {
+            // SAFETY: the set is whole (see `set`), and no old one is asked for.
+            unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const held.0, ptr::null_mut()) };
+        }
+        set(asked)
+    }
+
+    /// Holds nothing back any more, in a child that inherited this. Allocates nothing.
+    pub(super) fn release_all() {
+        let none = set(&[]);
+        // SAFETY: the set is whole (see `set`), and no old one is asked for.
+        unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const none.0, ptr::null_mut()) };
+    }
+
+    /// Waits for the next one.
+    pub(super) fn next(&self) -> i32 {
+        let mut signal = 0;
+        // SAFETY: both point to what lives here.
+        unsafe { libc::sigwait(&raw const self.0, &raw mut signal) };
+        signal
+    }
+}
+
+fn set(signals: &[i32]) -> Held {
+    let mut set = MaybeUninit::uninit();
+    // SAFETY: sigemptyset makes the set whole before anything else touches it.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        for signal in signals {
+            libc::sigaddset(set.as_mut_ptr(), *signal);
+        }
+        Held(set.assume_init())
+    }
+}

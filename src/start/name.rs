@@ -1,0 +1,84 @@
+//! Names: unique among the live units of a project.
+//!
+//! A lock is held from the look at who lives until the new unit can be seen, so that of two callers
+//! with one name only one starts. Without a place for the lock (a read-only disk) there is none: the
+//! user's work comes first.
+
+use std::fs::File;
+use std::path::Path;
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::error::{Error, Result};
+use crate::record::scope;
+use crate::wire::unit::Unit;
+use crate::{neutral, paths, private};
+
+/// The longest name, characters.
+const LONGEST: usize = 100;
+
+/// The names of this project, while nobody else starts a unit here.
+#[derive(Debug)]
+pub struct Names {
+    units: Vec<Unit>,
+    _lock: Option<File>,
+}
+
+impl Names {
+    /// Waits until it is our turn, then looks who lives.
+    pub fn lock() -> Self {
+        let lock = lock(&paths::state_dir()).ok();
+        Self { units: scope::here(), _lock: lock }
+    }
+
+    /// The live unit that has `name`.
+    pub fn holder(&self, name: &str) -> Option<&Unit> {
+        self.units.iter().find(|unit| !unit.status.is_terminal() && unit.name == name)
+    }
+
+    /// `name`, when a unit can be called so and no live one is.
+    pub fn free(&self, name: &str) -> Result<String> {
+        check(name)?;
+        match self.holder(name) {
+            None => Ok(name.to_owned()),
+            Some(unit) => Err(taken(unit)),
+        }
+    }
+
+    /// `wish`, or `wish-2` and so on when a live unit is called so.
+    pub fn unique(&self, wish: &str) -> String {
+        let numbered = (2..).map(|number| format!("{wish}-{number}"));
+        let mut wishes = std::iter::once(wish.to_owned()).chain(numbered);
+        wishes.find(|name| self.holder(name).is_none()).unwrap_or_else(|| wish.to_owned())
+    }
+}
+
+/// One lock for all projects: it is held for a moment, and leaves no file in theirs.
+fn lock(dir: &Path) -> std::io::Result<File> {
+    private::dir(dir)?;
+    let file = private::append(&dir.join("start.lock"))?;
+    flock(&file, FlockOperation::LockExclusive)?;
+    Ok(file)
+}
+
+fn check(name: &str) -> Result<()> {
+    let shown = || neutral::cell(name, 40);
+    if name.trim().is_empty() {
+        return Err(Error::usage("a name cannot be empty"));
+    }
+    if name.chars().count() > LONGEST {
+        return Err(Error::usage(format!("the name `{}` is longer than {LONGEST}", shown())));
+    }
+    if neutral::line(name) != name || name.starts_with('-') {
+        return Err(Error::usage(format!("`{}` cannot be a name", shown()))
+            .next("letters, digits, and what can be seen"));
+    }
+    Ok(())
+}
+
+fn taken(unit: &Unit) -> Error {
+    let pid = unit.pid.map(|pid| format!(", pid {pid}")).unwrap_or_default();
+    let name = neutral::line(&unit.name);
+    Error::new(format!("`{name}` runs already: {}{pid}, {}", unit.id, neutral::line(&unit.command)))
+        .next(format!("ig up {name} to use it, ig stop {name} to end it, or another name"))
+}
