@@ -11,6 +11,7 @@ mod init;
 mod lib;
 mod logs;
 mod output;
+mod port;
 mod prune;
 mod ps;
 mod run;
@@ -52,6 +53,8 @@ enum Verb {
     Wait(wait::Args),
     #[command(hide = true)]
     WaitInScript(wait::InScript),
+    #[command(hide = true)]
+    PortInScript(port::InScript),
     Who(who::Args),
     #[command(alias = "kill")]
     Stop(stop::Args),
@@ -86,6 +89,7 @@ pub fn main() -> ExitCode {
         Verb::Up(args) => args.run(),
         Verb::Wait(args) => args.run(),
         Verb::WaitInScript(args) => args.run(),
+        Verb::PortInScript(args) => args.run(),
         Verb::Who(args) => args.run(),
         Verb::Signals(args) => args.run(),
         Verb::Daemon(args) => args.run(),

@@ -118,4 +118,17 @@ mod tests {
         assert!(matches!(fates.try_recv(), Ok(Fate::Taken(_))));
         assert!(fates.try_recv().is_err(), "one word each");
     }
+
+    #[test]
+    fn what_is_held_for_too_long_is_anybodys() {
+        let (mut leases, _fates) = Leases::new();
+        let _guard = leases.give("s", vec![1]);
+        for lease in leases.out.values_mut() {
+            lease.since -= PATIENCE;
+        }
+        assert!(leases.out_for("s").is_empty());
+        let _second = leases.give("s", vec![1]);
+        leases.acknowledge("s", &[1]);
+        assert!(leases.out.is_empty(), "told is told, whoever says so");
+    }
 }

@@ -53,7 +53,7 @@ impl World {
             Some(None) => {}
             None => return false,
         }
-        true
+        self.store.lasts
     }
 
     /// Queues lines of the monitor `id`. False when that could not be kept.

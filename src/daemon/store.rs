@@ -32,6 +32,8 @@ const LOG_BOUND: i64 = 500;
 #[derive(Debug)]
 pub(super) struct Store {
     db: Connection,
+    /// What it keeps is there after a restart.
+    pub(super) lasts: bool,
 }
 
 type Sqlite<T> = rusqlite::Result<T>;
@@ -54,7 +56,7 @@ impl Store {
     /// Opens the file at `path`. The second value says, once, what could not be used.
     pub(super) fn open(path: &Path) -> (Self, Option<String>) {
         match file::open(path) {
-            Ok(db) => (Self { db }, None),
+            Ok(db) => (Self { db, lasts: true }, None),
             Err(cause) if cause.is_final() => Self::in_memory(path, &cause),
             Err(cause) => Self::anew(path, &cause),
         }
@@ -69,7 +71,7 @@ impl Store {
             aside.display()
         );
         match file::open(path) {
-            Ok(db) => (Self { db }, Some(note)),
+            Ok(db) => (Self { db, lasts: true }, Some(note)),
             Err(again) => Self::in_memory(path, &again),
         }
     }
@@ -84,7 +86,7 @@ impl Store {
         #[allow(clippy::expect_used, reason = "a database in memory fails only without memory")]
         let db = Connection::open_in_memory().expect("a database in memory");
         let _ = file::make_tables(&db);
-        (Self { db }, Some(note))
+        (Self { db, lasts: false }, Some(note))
     }
 
     pub(super) fn save_agent(&self, unit: &Unit) -> Sqlite<()> {

@@ -70,6 +70,26 @@ fn a_live_monitor_is_heard_while_it_runs() {
 }
 
 #[test]
+fn a_quiet_monitor_wakes_nobody() {
+    let world = Sandbox::with_project();
+    world.ok(&["daemon", "start"]);
+    monitor(&world, "echo ready; sleep 600");
+    wait_until("it is heard", || pending(&world, "s") == 1);
+    drain(&world, "s");
+    let status = format!("/proc/{}/status", world.daemon_pid().unwrap());
+    let wakes = || {
+        let text = std::fs::read_to_string(&status).unwrap();
+        text.lines().find(|line| line.starts_with("voluntary_ctxt")).unwrap().to_owned()
+    };
+    let mut before = wakes();
+    wait_until("a second passes without a wake-up", || {
+        std::thread::sleep(std::time::Duration::from_secs(1));
+        std::mem::replace(&mut before, wakes()) == before
+    });
+    Raw::greeted(&world).ok("unit.stop", &json!({ "id": "watch", "grace_ms": 100 }));
+}
+
+#[test]
 fn a_flood_is_capped_and_what_was_left_out_is_counted() {
     let world = Sandbox::with_project();
     world.ok(&["daemon", "start"]);

@@ -5,6 +5,7 @@ use std::process::{Child, Stdio};
 
 use serde_json::json;
 
+use crate::raw::Raw;
 use crate::support::{Sandbox, tool, wait_until};
 use crate::{Start, drain, ends, id, pending};
 
@@ -16,9 +17,14 @@ struct Doomed(Child);
 
 impl Doomed {
     fn start(world: &Sandbox, number: usize) -> Self {
+        Self::under(world, &format!("inject={STEPS}:signal=KILL:when={number}"))
+    }
+
+    /// A daemon under strace that meets with `fault`.
+    fn under(world: &Sandbox, fault: &str) -> Self {
         let mut command = world.command("strace");
         command.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={STEPS}")]);
-        command.args(["-e", &format!("inject={STEPS}:signal=KILL:when={number}")]);
+        command.args(["-e", fault]);
         command.args(["ig", "daemon", "serve"]).stdin(Stdio::null()).stderr(Stdio::null());
         Self(command.spawn().unwrap())
     }
@@ -32,6 +38,34 @@ impl Drop for Doomed {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn an_end_that_cannot_be_kept_is_told_once_it_can() {
+    if tool("strace").is_none() {
+        return;
+    }
+    let world = Sandbox::with_project();
+    world.ok(&["daemon", "start"]);
+    world.kill_daemon();
+    // The disk is full from the start, or from some write on.
+    for write in (1..30).step_by(3) {
+        let full = Doomed::under(&world, &format!("inject=pwrite64:error=ENOSPC:when={write}+"));
+        wait_until("it answers", || has_answered(&world));
+        let name = format!("job{write}");
+        let start = Start { name: &name, session: Some("s"), script: "exit 1", ..Start::default() };
+        let unit = start.run(&world)["id"].clone();
+        wait_until("its end is known", || {
+            Raw::greeted(&world).ok("unit.get", &json!({ "id": unit }))["status"] == "failed"
+        });
+        world.kill_daemon();
+        drop(full);
+        world.ok(&["daemon", "start"]);
+        assert_eq!(ends(&drain(&world, "s")), [(name, "failed".to_owned())], "from {write} on");
+        let link = world.state().join("live").join(unit.as_str().unwrap());
+        assert!(link.symlink_metadata().is_err());
+        world.kill_daemon();
     }
 }
 

@@ -172,10 +172,15 @@ impl Store {
     /// the number of sessions that is too much: the oldest signal goes.
     fn hold_bound(&self) -> Sqlite<()> {
         let sql = "SELECT count(*) FROM deliveries";
-        let count: i64 = self.db.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
-        if count <= BOUND {
-            return Ok(());
+        let count =
+            || -> Sqlite<i64> { self.db.prepare_cached(sql)?.query_row([], |row| row.get(0)) };
+        while count()? > BOUND {
+            self.make_room()?;
         }
+        Ok(())
+    }
+
+    fn make_room(&self) -> Sqlite<()> {
         let sql = "SELECT session, count(*) AS length FROM deliveries
             GROUP BY session ORDER BY length DESC LIMIT 1";
         let longest = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?));
@@ -259,4 +264,111 @@ fn attention(word: &str) -> Attention {
 
 fn number(seq: i64) -> u64 {
     u64::try_from(seq).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::store::nobody;
+    use std::path::Path;
+    use std::time::Duration;
+
+    fn store() -> Store {
+        let db = rusqlite::Connection::open_in_memory().unwrap();
+        crate::daemon::store::file::make_tables(&db).unwrap();
+        Store { db, lasts: false }
+    }
+
+    fn emission(lifecycle: Option<Status>, to: &[String]) -> Emission {
+        Emission {
+            unit: "b00000000".into(),
+            kind: Kind::LocalBash,
+            at: time::now(),
+            attention: Attention::Now,
+            snapshot: "{}".into(),
+            lifecycle,
+            event: lifecycle.is_none().then(StreamEvent::default),
+            to: to.to_vec(),
+        }
+    }
+
+    fn all(store: &Store, session: &str) -> Vec<Signal> {
+        let none = HashSet::new();
+        let mut signals = Vec::new();
+        let take = |signal| {
+            signals.push(signal);
+            true
+        };
+        store.waiting(&Wants { session, after: 0, except: &none }, take).unwrap();
+        signals
+    }
+
+    fn count(store: &Store, table: &str) -> i64 {
+        let sql = format!("SELECT count(*) FROM {table}");
+        store.db.query_row(&sql, [], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn events_are_folded_before_ends_and_everything_is_counted() {
+        let store = store();
+        let to = ["s".to_owned()];
+        for n in 0..5000 {
+            let end = (n % 10 == 0).then_some(Status::Failed);
+            store.queue(&emission(end, &to)).unwrap();
+        }
+        let signals = all(&store, "s");
+        assert!(signals.len() <= 1000);
+        assert_eq!(signals.iter().filter(|s| s.lifecycle.is_some()).count(), 500);
+        let told = u64::try_from(signals.iter().filter(|s| s.event.is_some()).count()).unwrap();
+        let digests: Vec<&Digest> = signals.iter().filter_map(|s| s.digest.as_ref()).collect();
+        let folded: u64 = digests.iter().filter_map(|d| d.dropped["event"].as_u64()).sum();
+        assert_eq!(told + folded, 4500);
+        assert_eq!(digests.iter().map(|d| d.first).min(), Some(2));
+        assert_eq!(count(&store, "signals"), count(&store, "deliveries"));
+    }
+
+    #[test]
+    fn many_sessions_are_bounded_together() {
+        let store = store();
+        let sessions: Vec<String> = (0..300).map(|n| format!("s{n}")).collect();
+        for _ in 0..40 {
+            store.queue(&emission(None, &sessions)).unwrap();
+        }
+        assert!(count(&store, "deliveries") <= BOUND);
+        for n in 0..1500 {
+            store.queue(&emission(Some(Status::Failed), &[format!("once{n}")])).unwrap();
+        }
+        assert!(count(&store, "deliveries") <= BOUND);
+        assert!(count(&store, "signals") <= BOUND);
+    }
+
+    #[test]
+    fn what_nobody_was_there_for_is_kept_for_a_day() {
+        let store = store();
+        let project = Path::new("/p");
+        let waiting = [nobody(Some(project))];
+        let old = time::rfc3339(SystemTime::now() - Duration::from_hours(25));
+        store.queue(&Emission { at: old, ..emission(None, &waiting) }).unwrap();
+        store.queue(&emission(None, &waiting)).unwrap();
+        let now = SystemTime::now();
+        store.touch("elsewhere", Some(Path::new("/q")), now).unwrap();
+        store.touch("long dead", Some(project), now - Duration::from_hours(25)).unwrap();
+        store.touch("first", Some(project), now).unwrap();
+        store.touch("second", Some(project), now).unwrap();
+        let lengths = ["elsewhere", "long dead", "first", "second"].map(|s| all(&store, s).len());
+        assert_eq!(lengths, [0, 0, 1, 0]);
+        assert_eq!(count(&store, "signals"), 1);
+        assert_eq!(store.live_sessions(Some(project)).unwrap(), ["first", "second"]);
+    }
+
+    #[test]
+    fn sessions_are_bounded() {
+        let store = store();
+        for n in 0..1100 {
+            let at = SystemTime::now() - Duration::from_secs(2000 - n);
+            store.touch(&format!("s{n}"), None, at).unwrap();
+        }
+        assert_eq!(count(&store, "sessions"), 1000);
+        assert_eq!(store.live_sessions(None).unwrap().len(), 1000);
+    }
 }
