@@ -5,6 +5,7 @@
 //! that was made for it. What was ended is looked for again until nothing new turns up: a process may
 //! start others while it ends.
 
+use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -23,7 +24,8 @@ pub const GRACE: Duration = Duration::from_secs(10);
 /// How long the kernel may take to end a process after KILL, and a runner to write its record.
 const LAST: Duration = Duration::from_secs(2);
 
-/// The file in a unit's folder that says that its end was asked for, and by which session.
+/// The file in a unit's folder that says that its end was asked for, and by which sessions: one
+/// a line, none when it was a person.
 pub const REQUESTED: &str = "stop";
 
 /// How often processes that turn up late are ended too.
@@ -55,7 +57,7 @@ pub fn stop_for(unit: &Unit, grace: Duration, session: Option<&str>) -> Result<V
     }
     let folder = record::folder_of(unit);
     // Before anything is looked for: from here on nothing is started again.
-    let _ = private::replace(&folder.file(REQUESTED), session.unwrap_or_default().as_bytes());
+    leave_word(&folder, session);
     let (mut known, mut quiet) = (Vec::new(), 0);
     for _ in 0..ROUNDS {
         let now = folder.load().unwrap_or_else(|_| unit.clone());
@@ -78,6 +80,14 @@ pub fn stop_for(unit: &Unit, grace: Duration, session: Option<&str>) -> Result<V
         let _ = std::fs::remove_dir(cgroup);
     }
     Ok(known)
+}
+
+/// Whoever asked is added to those who did before.
+fn leave_word(folder: &Folder, session: Option<&str>) {
+    let line = session.map(|session| format!("{session}\n")).unwrap_or_default();
+    if let Ok(mut file) = private::append(&folder.file(REQUESTED)) {
+        let _ = file.write_all(line.as_bytes());
+    }
 }
 
 /// Whether its runner is about to start its command, for the first time or again.

@@ -145,7 +145,13 @@ impl Form {
     /// The id for programs, and one line for people.
     pub(crate) fn started(self, unit: &Unit) -> Outcome {
         let name = neutral::line(&unit.name);
-        self.answer(unit, &format!("started {name} (pid {}); read it with `ig logs {name}`, end it with `ig stop {name}`", pid(unit)))
+        self.answer(
+            unit,
+            &format!(
+                "started {name} ({}); read it with `ig logs {name}`, end it with `ig stop {name}`",
+                pid(unit)
+            ),
+        )
     }
 
     /// The same for one that runs already.
@@ -156,7 +162,7 @@ impl Form {
             if ports.is_empty() { String::new() } else { format!(", port {}", ports.join(", ")) };
         self.answer(
             unit,
-            &format!("{name} runs already: pid {}{ports}, for {}", pid(unit), lasted(unit)),
+            &format!("{name} runs already: {}{ports}, for {}", pid(unit), lasted(unit)),
         )
     }
 
@@ -168,8 +174,9 @@ impl Form {
     }
 }
 
+/// `pid 4242`; between two starts there is none.
 fn pid(unit: &Unit) -> String {
-    unit.pid.map_or_else(|| "none".to_owned(), |pid| pid.to_string())
+    unit.pid.map_or_else(|| "about to start again".to_owned(), |pid| format!("pid {pid}"))
 }
 
 /// How long it has been running.

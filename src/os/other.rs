@@ -1,6 +1,8 @@
 //! macOS (and the BSDs): the same answers from `ps`, `lsof` and `sysctl`, which every such system
 //! has. Slower than /proc, so nothing here is on a hot path.
 
+use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use rustix::process::{Signal, kill_process};
@@ -89,12 +91,6 @@ pub(super) fn path_of(_file: BorrowedFd<'_>) -> Option<PathBuf> {
 pub(super) fn port_owners(port: u16) -> Vec<u32> {
     let text = output("lsof", &["-nP", &format!("-iTCP:{port}"), "-sTCP:LISTEN", "-Fp"]);
     text.lines().filter_map(|line| line.strip_prefix('p')?.parse().ok()).collect()
-}
-
-#[cfg(feature = "full")]
-pub(super) fn command_line(pid: u32) -> String {
-    let command = output("ps", &["-p", &pid.to_string(), "-o", "command="]);
-    command.trim().chars().take(80).collect()
 }
 
 #[cfg(feature = "full")]

@@ -6,13 +6,18 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use crate::error::{Error, Result};
 use crate::record::scope;
 use crate::wire::unit::Unit;
 use crate::{neutral, paths, private};
+
+/// How long our turn is waited for: somebody who holds the lock and hangs must not hold up everybody.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The longest name, characters.
 const LONGEST: usize = 100;
@@ -57,7 +62,13 @@ impl Names {
 fn lock(dir: &Path) -> std::io::Result<File> {
     private::dir(dir)?;
     let file = private::append(&dir.join("start.lock"))?;
-    flock(&file, FlockOperation::LockExclusive)?;
+    let deadline = Instant::now() + PATIENCE;
+    while let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        if error != Errno::WOULDBLOCK || Instant::now() >= deadline {
+            return Err(error.into());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
     Ok(file)
 }
 
