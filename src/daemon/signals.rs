@@ -32,7 +32,7 @@ impl World {
             folder.as_ref().and_then(|dir| std::fs::read_to_string(dir.file(stop::REQUESTED)).ok());
         let request = Request::read(text.as_deref());
         let mut to = self.addressees(unit);
-        to.retain(|session| !request.sessions.contains(session));
+        to.retain(|session| !request.is_by(session));
         let seen = Seen { unit, folder: folder.as_ref(), events: None };
         let mut emissions = Vec::new();
         if unit.kind == Kind::Monitor {
