@@ -38,6 +38,7 @@ impl Request {
 pub(super) fn attention(unit: &Unit, alerts: Alerts, request: &Request) -> Option<Attention> {
     let is_wanted = match unit.status {
         Status::Completed => alerts.on_success,
+        Status::Failed if is_farewell(unit) => alerts.on_kill,
         Status::Failed => alerts.on_failure,
         Status::Killed if is_mishap(unit, request) => alerts.on_failure || alerts.on_kill,
         Status::Killed => alerts.on_kill,
@@ -47,6 +48,15 @@ pub(super) fn attention(unit: &Unit, alerts: Alerts, request: &Request) -> Optio
     let is_watched = !(unit.terms.background || unit.ready || is_monitor);
     let attention = if is_watched { Attention::Next } else { Attention::Now };
     (is_wanted || is_monitor).then_some(attention)
+}
+
+/// A run in somebody's terminal that ended as the terminal asked: what handles Ctrl-C itself says so
+/// by 128 and the signal. Whoever pressed the key knows, and nobody else is to be woken.
+fn is_farewell(unit: &Unit) -> bool {
+    use rustix::process::Signal;
+    let asking = [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM];
+    let code = unit.exit_code.unwrap_or_default();
+    !unit.terms.background && asking.iter().any(|signal| code == 128 + signal.as_raw())
 }
 
 /// A KILL that ig did not send: out of memory, say. When nobody could even record the end, its
@@ -124,6 +134,18 @@ mod tests {
         unit.terms.background = false;
         assert_eq!(told(&unit, Alerts::default(), None), Some(Attention::Next));
         unit.ready = true;
+        assert_eq!(told(&unit, Alerts::default(), None), Some(Attention::Now));
+    }
+
+    #[test]
+    fn a_server_that_was_ended_by_a_key_wakes_nobody() {
+        let mut unit = unit(Status::Failed, None);
+        unit.exit_code = Some(130);
+        assert_eq!(told(&unit, Alerts::default(), None), Some(Attention::Now));
+        (unit.terms.background, unit.ready) = (false, true);
+        assert_eq!(told(&unit, Alerts::default(), None), None);
+        assert_eq!(told(&unit, ALL, None), Some(Attention::Now));
+        unit.exit_code = Some(137);
         assert_eq!(told(&unit, Alerts::default(), None), Some(Attention::Now));
     }
 
