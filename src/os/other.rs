@@ -1,6 +1,8 @@
 //! macOS (and the BSDs): the same answers from `ps`, `lsof` and `sysctl`, which every such system
 //! has. Slower than /proc, so nothing here is on a hot path.
 
+use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use rustix::process::{Signal, kill_process};

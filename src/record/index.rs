@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn newlines_are_counted_whatever_is_around_them() {
         let bytes: Vec<u8> = (0..10_000_u32).map(|n| (n * n / 7 % 251) as u8).collect();
-        let simple = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let simple = |bytes: &[u8]| bytes.split(|byte| *byte == b'\n').count() as u64 - 1;
         for (start, end) in [(0, 0), (0, 7), (1, 9), (3, 2043), (5, 10_000)] {
             assert_eq!(newlines(&bytes[start..end]), simple(&bytes[start..end]));
         }
