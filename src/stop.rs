@@ -5,6 +5,7 @@
 //! that was made for it. What was ended is looked for again until nothing new turns up: a process may
 //! start others while it ends.
 
+use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -23,7 +24,8 @@ pub const GRACE: Duration = Duration::from_secs(10);
 /// How long the kernel may take to end a process after KILL, and a runner to write its record.
 const LAST: Duration = Duration::from_secs(2);
 
-/// The file in a unit's folder that says that its end was asked for, and by which session.
+/// The file in a unit's folder that says that its end was asked for, and by which sessions, one per
+/// line.
 pub const REQUESTED: &str = "stop";
 
 /// How often processes that turn up late are ended too.
@@ -55,7 +57,7 @@ pub fn stop_for(unit: &Unit, grace: Duration, session: Option<&str>) -> Result<V
     }
     let folder = record::folder_of(unit);
     // Before anything is looked for: from here on nothing is started again.
-    let _ = private::replace(&folder.file(REQUESTED), session.unwrap_or_default().as_bytes());
+    request(&folder, session);
     let (mut known, mut quiet) = (Vec::new(), 0);
     for _ in 0..ROUNDS {
         let now = folder.load().unwrap_or_else(|_| unit.clone());
@@ -84,6 +86,18 @@ pub fn stop_for(unit: &Unit, grace: Duration, session: Option<&str>) -> Result<V
 fn is_between(unit: &Unit) -> bool {
     let runner = unit.runner.as_ref().filter(|_| unit.terms.background && unit.process.is_none());
     runner.is_some_and(Identity::is_alive)
+}
+
+/// Notes that `session`, or somebody without one, asks for the end of the unit in `folder`.
+pub fn request(folder: &Folder, session: Option<&str>) {
+    let line = session.map(|session| format!("{session}\n")).unwrap_or_default();
+    let path = folder.file(REQUESTED);
+    let is_known =
+        |text: String| session.is_none() || text.lines().any(|line| Some(line) == session);
+    let known = std::fs::read_to_string(&path).is_ok_and(is_known);
+    if !known {
+        let _ = private::append(&path).and_then(|mut file| file.write_all(line.as_bytes()));
+    }
 }
 
 /// Whether somebody asked for the end of the unit in `folder`.

@@ -16,23 +16,21 @@ use super::store::{Emission, End, Progress, Wants, nobody};
 use super::subscribers::Topic;
 use super::world::World;
 use crate::id::UnitId;
-use crate::record::Folder;
+use crate::stop;
+use crate::time;
 use crate::wire::signal::{Attention, Pending, Signal, StreamEvent};
 use crate::wire::unit::{Kind, Unit};
-use crate::{private, time};
 
 /// The longest id of a session, bytes.
 const NAME_LIMIT: usize = 200;
-
-/// The file in a unit's folder in which whoever asks for its end leaves a session.
-const REQUEST: &str = "stop";
 
 impl World {
     /// Notes the end of `unit` and queues what is to be told of it: what a monitor still had to say,
     /// then the end. False when that could not be kept: then its link must stay.
     pub(super) fn note_end(&mut self, unit: &Unit, words: Vec<StreamEvent>) -> bool {
         let folder = self.state.get(&unit.id).and_then(|entry| entry.folder.clone());
-        let text = folder.as_ref().and_then(|dir| std::fs::read_to_string(dir.file(REQUEST)).ok());
+        let text =
+            folder.as_ref().and_then(|dir| std::fs::read_to_string(dir.file(stop::REQUESTED)).ok());
         let request = Request::read(text.as_deref());
         let mut to = self.addressees(unit);
         to.retain(|session| !request.sessions.contains(session));
@@ -215,13 +213,4 @@ fn bell(unit: &Unit, emission: &Emission, seq: u64) -> Value {
         "seq": seq, "daemon_id": unit.id, "name": unit.name, "attention": emission.attention,
         "status": unit.status, "sessions": sessions,
     })
-}
-
-/// Leaves word in the folder that `session` asks for the end of the unit.
-pub(super) fn leave_request(folder: &Folder, session: Option<&str>) {
-    use std::io::Write;
-    let line = session.map(|session| format!("{session}\n")).unwrap_or_default();
-    if let Ok(mut file) = private::append(&folder.file(REQUEST)) {
-        let _ = file.write_all(line.as_bytes());
-    }
 }

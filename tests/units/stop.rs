@@ -45,7 +45,7 @@ fn the_whole_tree_ends_pty_or_not() {
 #[test]
 fn the_marker_holds_the_session_that_asked() {
     let world = World::new();
-    for (session, expected) in [(Some("s-7"), "s-7"), (None, "")] {
+    for (session, expected) in [(Some("s-7"), "s-7\n"), (None, "")] {
         let id = world.start(&["--", "sleep 60"]);
         let mut stop = world.command(&["stop", &id]);
         if let Some(session) = session {

@@ -7,7 +7,6 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::{Answer, live};
 use crate::daemon::connection::Reply;
-use crate::daemon::signals::leave_request;
 use crate::daemon::world::World;
 use crate::record::Folder;
 use crate::stop;
@@ -21,11 +20,12 @@ pub(super) fn handle(world: &mut World, params: &UnitStop) -> Answer<JoinHandle<
     world.refresh(&found.id);
     let unit = live(world, found.id.as_str(), None)?;
     if let Some(folder) = world.folder_of(&unit.id).filter(|_| unit.process.is_some()) {
-        leave_request(&Folder::at(folder), params.session.as_deref());
+        stop::request(&Folder::at(folder), params.session.as_deref());
     }
     let grace = params.grace_ms.map_or(stop::GRACE, Duration::from_millis);
+    let session = params.session.clone();
     Ok(spawn_blocking(move || {
-        let stopped = stop::stop(&unit, grace);
+        let stopped = stop::stop_for(&unit, grace, session.as_deref());
         Reply::of(match stopped {
             Ok(left) => {
                 let left = left.iter().map(|process| process.pid).collect();
