@@ -24,8 +24,8 @@ pub const GRACE: Duration = Duration::from_secs(10);
 /// How long the kernel may take to end a process after KILL, and a runner to write its record.
 const LAST: Duration = Duration::from_secs(2);
 
-/// The file in a unit's folder that says that its end was asked for, and by which sessions, one per
-/// line.
+/// The file in a unit's folder that says that its end was asked for, and by which sessions: one
+/// a line, none when it was a person.
 pub const REQUESTED: &str = "stop";
 
 /// How often processes that turn up late are ended too.
@@ -57,7 +57,7 @@ pub fn stop_for(unit: &Unit, grace: Duration, session: Option<&str>) -> Result<V
     }
     let folder = record::folder_of(unit);
     // Before anything is looked for: from here on nothing is started again.
-    request(&folder, session);
+    leave_word(&folder, session);
     let (mut known, mut quiet) = (Vec::new(), 0);
     for _ in 0..ROUNDS {
         let now = folder.load().unwrap_or_else(|_| unit.clone());
@@ -82,22 +82,18 @@ pub fn stop_for(unit: &Unit, grace: Duration, session: Option<&str>) -> Result<V
     Ok(known)
 }
 
+/// Whoever asked is added to those who did before.
+fn leave_word(folder: &Folder, session: Option<&str>) {
+    let line = session.map(|session| format!("{session}\n")).unwrap_or_default();
+    if let Ok(mut file) = private::append(&folder.file(REQUESTED)) {
+        let _ = file.write_all(line.as_bytes());
+    }
+}
+
 /// Whether its runner is about to start its command, for the first time or again.
 fn is_between(unit: &Unit) -> bool {
     let runner = unit.runner.as_ref().filter(|_| unit.terms.background && unit.process.is_none());
     runner.is_some_and(Identity::is_alive)
-}
-
-/// Notes that `session`, or somebody without one, asks for the end of the unit in `folder`.
-pub fn request(folder: &Folder, session: Option<&str>) {
-    let line = session.map(|session| format!("{session}\n")).unwrap_or_default();
-    let path = folder.file(REQUESTED);
-    let is_known =
-        |text: String| session.is_none() || text.lines().any(|line| Some(line) == session);
-    let known = std::fs::read_to_string(&path).is_ok_and(is_known);
-    if !known {
-        let _ = private::append(&path).and_then(|mut file| file.write_all(line.as_bytes()));
-    }
 }
 
 /// Whether somebody asked for the end of the unit in `folder`.

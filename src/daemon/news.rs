@@ -49,6 +49,15 @@ impl World {
         }
     }
 
+    /// Looks at the records alone: what ended before it was asked for is known.
+    pub(super) fn notice_ends(&mut self) {
+        for id in self.state.live_ids() {
+            if self.tails.get_mut(&id).is_some_and(super::tail::Tail::record_changed) {
+                self.judge(&id);
+            }
+        }
+    }
+
     /// Looks at the record and the logs of one unit.
     pub(super) fn refresh(&mut self, id: &UnitId) {
         let Some(tail) = self.tails.get_mut(id) else { return };

@@ -16,10 +16,9 @@ use super::store::{Emission, End, Progress, Wants, nobody};
 use super::subscribers::Topic;
 use super::world::World;
 use crate::id::UnitId;
-use crate::stop;
-use crate::time;
 use crate::wire::signal::{Attention, Pending, Signal, StreamEvent};
 use crate::wire::unit::{Kind, Unit};
+use crate::{stop, time};
 
 /// The longest id of a session, bytes.
 const NAME_LIMIT: usize = 200;

@@ -19,6 +19,7 @@
 pub mod banner;
 pub mod capture;
 pub(crate) mod kept;
+#[cfg(feature = "full")]
 pub mod left;
 pub mod limits;
 mod monitor;

@@ -11,8 +11,11 @@ fn the_size_is_the_terminals_and_follows_it() {
     let world = quiet();
     let script = "trap 'stty size; echo resized' WINCH; stty size; echo up; \
                   until [ -e done ]; do sleep 0.05; done";
-    let outer = format!("stty rows 33 cols 99; {RUN} bash -c '{}'", script.replace('\'', "'\\''"));
+    // The terminal's own first size is set while the command starts: a key says that it is.
+    let outer =
+        format!("read -r; stty rows 33 cols 99; {RUN} bash -c '{}'", script.replace('\'', "'\\''"));
     let mut terminal = Terminal::start(command(&world, "bash", &["-c", &outer]));
+    terminal.send("\r");
     terminal.expect("33 99");
     terminal.expect("up");
     terminal.resize(101, 44);

@@ -44,7 +44,7 @@ pub(super) fn arrive(world: &mut World, drainer: &Drainer) -> Answer<()> {
     }
     // What ended before it was asked for is in the answer.
     world.scan();
-    world.refresh_all();
+    world.notice_ends();
     world.touch(name, drainer.project.as_deref(), std::time::SystemTime::now());
     Ok(())
 }

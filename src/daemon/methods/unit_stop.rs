@@ -8,7 +8,6 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use super::{Answer, live};
 use crate::daemon::connection::Reply;
 use crate::daemon::world::World;
-use crate::record::Folder;
 use crate::stop;
 use crate::wire::reply::{ErrorCode, RpcError};
 use crate::wire::request::UnitStop;
@@ -19,11 +18,8 @@ pub(super) fn handle(world: &mut World, params: &UnitStop) -> Answer<JoinHandle<
     let found = live(world, &params.id, params.project.as_deref())?;
     world.refresh(&found.id);
     let unit = live(world, found.id.as_str(), None)?;
-    if let Some(folder) = world.folder_of(&unit.id).filter(|_| unit.process.is_some()) {
-        stop::request(&Folder::at(folder), params.session.as_deref());
-    }
-    let grace = params.grace_ms.map_or(stop::GRACE, Duration::from_millis);
     let session = params.session.clone();
+    let grace = params.grace_ms.map_or(stop::GRACE, Duration::from_millis);
     Ok(spawn_blocking(move || {
         let stopped = stop::stop_for(&unit, grace, session.as_deref());
         Reply::of(match stopped {
