@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::error::{Error, exit};
 use crate::neutral;
+use crate::record::pieces::newest;
 use crate::wire::unit::{Logs, Unit};
 
 /// How many last lines tell why a unit died.
@@ -53,7 +54,7 @@ pub fn last_lines(logs: &Logs) -> String {
 }
 
 fn tail(path: &Path) -> String {
-    let Ok(file) = std::fs::File::open(path) else { return String::new() };
+    let Ok(file) = std::fs::File::open(newest(path).0) else { return String::new() };
     let mut file = &file;
     let length = file.metadata().map_or(0, |meta| meta.len());
     let mut bytes = Vec::new();

@@ -15,7 +15,6 @@ pub mod time;
 pub mod agent;
 pub mod autostart;
 pub mod config;
-pub mod port;
 pub mod record;
 pub mod run;
 pub mod socket;
@@ -33,6 +32,8 @@ pub mod r#gen;
 pub mod init;
 #[cfg(feature = "full")]
 pub mod logs;
+#[cfg(feature = "full")]
+pub mod port;
 #[cfg(feature = "full")]
 pub mod prune;
 #[cfg(feature = "full")]

@@ -68,7 +68,8 @@ pub fn home() -> Option<PathBuf> {
 /// A folder for this user under the system's temp folder: the last resort when HOME is no help.
 pub fn temp_dir() -> PathBuf {
     let uid = rustix::process::geteuid().as_raw();
-    env::temp_dir().join(format!("idlergear-{uid}"))
+    let temp = Some(env::temp_dir()).filter(|dir| dir.is_dir());
+    temp.unwrap_or_else(|| "/tmp".into()).join(format!("idlergear-{uid}"))
 }
 
 /// `$XDG_STATE_HOME/idlergear`, else under HOME, else under the temp folder.

@@ -5,6 +5,7 @@
 //! that was made for it. What was ended is looked for again until nothing new turns up: a process may
 //! start others while it ends.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -73,6 +74,9 @@ pub fn stop_for(unit: &Unit, grace: Duration, session: Option<&str>) -> Result<V
         wait(LAST, || !runner.is_some_and(Identity::is_alive));
     }
     known.retain(Identity::is_alive);
+    if let Some(cgroup) = cgroup(unit) {
+        let _ = std::fs::remove_dir(cgroup);
+    }
     Ok(known)
 }
 
@@ -137,11 +141,16 @@ fn marked(id: &UnitId) -> Vec<Identity> {
 
 /// Who is in the cgroup that was made for the unit.
 fn confined(unit: &Unit) -> Vec<Identity> {
-    let cgroup = unit.metadata.get("limits").and_then(|limits| limits.get("cgroup")?.as_str());
-    let ours = cgroup.filter(|dir| dir.starts_with("/sys/fs/cgroup/") && dir.contains("/ig-"));
-    let listed = ours.map(|dir| std::fs::read_to_string(format!("{dir}/cgroup.procs")));
+    let listed = cgroup(unit).map(|dir| std::fs::read_to_string(dir.join("cgroup.procs")));
     let listed = listed.and_then(std::io::Result::ok).unwrap_or_default();
     listed.lines().filter_map(|pid| Identity::of(pid.parse().ok()?)).collect()
+}
+
+/// The cgroup that was made for the unit; whatever else a record may name is none of ours.
+fn cgroup(unit: &Unit) -> Option<&Path> {
+    let named = unit.metadata.get("limits")?.get("cgroup")?.as_str().map(Path::new)?;
+    let is_ours = named.file_name()?.to_str()?.starts_with("ig-");
+    (is_ours && named.starts_with("/sys/fs/cgroup")).then_some(named)
 }
 
 /// Ends exactly these; returns what could not be.
@@ -150,6 +159,8 @@ pub fn end(processes: Vec<Identity>, grace: Duration) -> Vec<Identity> {
     for signal in [Signal::TERM, Signal::KILL] {
         for process in processes.iter().filter(|process| process.is_alive()) {
             os::signal(process, signal);
+            // What is stopped would not hear of it.
+            os::signal(process, Signal::CONT);
         }
         if wait(if signal == Signal::TERM { grace } else { LAST }, gone) {
             return Vec::new();

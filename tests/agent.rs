@@ -156,7 +156,7 @@ fn a_port_in_use_names_the_process() {
     let port = listener.local_addr().unwrap().port().to_string();
     let refused = agent(&world, &["port", &port, "--fixed"]);
     assert_eq!(refused.status.code(), Some(1));
-    let told = format!("ig-agent: port {port} is taken by pid {} (", std::process::id());
+    let told = format!("ig: port {port} is taken by pid {} (", std::process::id());
     assert!(stderr(&refused).starts_with(&told), "{}", stderr(&refused));
 }
 

@@ -31,12 +31,6 @@ fn cut(world: &Sandbox, program: &str, script: &str) -> Output {
     run.env("IDLERGEAR_LOGS_MAX_RUN_BYTES", "1048576").output().unwrap()
 }
 
-/// The lines `1` to `last`.
-fn numbered(last: u32) -> String {
-    let lines: Vec<String> = (1..=last).map(|number| number.to_string()).collect();
-    lines.join("\n") + "\n"
-}
-
 fn record(world: &Sandbox) -> Value {
     let id = ok(world, &["run", "status", "job", "--json"]);
     serde_json::from_str(&id).unwrap()
@@ -58,7 +52,7 @@ fn a_long_log_keeps_its_head_and_its_end_and_says_what_is_missing() {
     for program in ["ig", "ig-agent"] {
         let world = Sandbox::with_project();
         let output = cut(&world, program, "seq 1 1000000; seq 5 >&2");
-        let expected = numbered(1_000_000);
+        let expected = support::seq(1_000_000);
         assert!(stdout(&output) == expected, "the command's own output is whole");
         assert_eq!(stderr(&output).matches("logs.max_run_bytes: its middle is dropped").count(), 1);
         let shown = ok(&world, &["logs", "job", "--stdout"]);
@@ -129,7 +123,7 @@ fn the_head_says_where_the_log_goes_on() {
     let rest = fs::read(folder(&world).join(next)).unwrap();
     let start = head.len() - last.len() - 2;
     assert_eq!(next, format!("stdout.log.{start:015}"));
-    let expected = numbered(130_000);
+    let expected = support::seq(130_000);
     assert!(expected.as_bytes()[start..].starts_with(&rest));
 }
 
@@ -164,7 +158,7 @@ fn a_follower_passes_from_piece_to_piece_and_misses_nothing() {
     world.write("go", "");
     let seen = stdout(&follower.wait_with_output().unwrap());
     assert!(run.wait().unwrap().success());
-    let expected = numbered(61_000);
+    let expected = support::seq(61_000);
     assert!(seen == expected, "{} of {} bytes", seen.len(), expected.len());
     assert!(fs::read_dir(folder(&world)).unwrap().count() > 8);
 }

@@ -59,6 +59,10 @@ fn shell(world: &Sandbox, name: &str) -> Terminal {
 
 /// The newest unit of this world.
 fn unit(world: &Sandbox) -> serde_json::Value {
+    unit_or_none(world).unwrap()
+}
+
+fn unit_or_none(world: &Sandbox) -> Option<serde_json::Value> {
     let listing = world.json(&["run", "list", "--json"]);
-    listing["units"].as_array().unwrap().last().unwrap().clone()
+    listing["units"].as_array().unwrap().last().cloned()
 }

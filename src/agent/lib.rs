@@ -16,8 +16,14 @@ pub(super) fn run(mut words: Words) -> Outcome {
     become_ig(&["lib", "--path"])
 }
 
-/// Lets `ig` do it in our place.
-pub(super) fn become_ig(words: &[&str]) -> Outcome {
+/// Lets `ig` do what `verb` asks for, in our place: same process, same parent.
+pub(super) fn ask_ig(verb: &str, mut words: Words) -> Outcome {
+    let words = words.rest()?;
+    let words = words.iter().map(String::as_str);
+    become_ig(&std::iter::once(verb).chain(words).collect::<Vec<_>>())
+}
+
+fn become_ig(words: &[&str]) -> Outcome {
     let ig = autostart::find("ig").ok_or_else(|| {
         Error::new("this takes `ig`, which is not installed").next("cargo install idlergear")
     })?;

@@ -4,8 +4,6 @@
 use super::words::Words;
 use super::{Outcome, lib};
 
-pub(super) fn run(mut words: Words) -> Outcome {
-    let words = words.rest()?;
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    lib::become_ig(&[&["wait-in-script"], words.as_slice()].concat())
+pub(super) fn run(words: Words) -> Outcome {
+    lib::ask_ig("wait-in-script", words)
 }

@@ -9,7 +9,7 @@ use crate::os::{self, Identity};
 use crate::time;
 use crate::wire::unit::Unit;
 
-/// Fills in `ports` and `metadata.resources` of those of `units` that live.
+/// Fills in `ports`, `ready` and `metadata.resources` of those of `units` that live.
 pub(crate) fn add(units: &mut [Unit]) {
     let living =
         |unit: &Unit| unit.process.as_ref().filter(|process| process.is_alive()).map(|p| p.pid);
@@ -23,6 +23,7 @@ pub(crate) fn add(units: &mut [Unit]) {
 fn of_tree(unit: &mut Unit, tree: &[Identity]) {
     let pids: Vec<u32> = tree.iter().map(|process| process.pid).collect();
     unit.ports = os::listening_ports(&pids);
+    unit.ready |= is_ready_by_port(unit);
     let usage = os::usage(&pids);
     let started = time::parse(&unit.started_at).unwrap_or(SystemTime::UNIX_EPOCH);
     let age = SystemTime::now().duration_since(started).unwrap_or_default().as_millis().max(1);
@@ -34,6 +35,17 @@ fn of_tree(unit: &mut Unit, tree: &[Identity]) {
         "processes": pids.len(),
     });
     unit.metadata.insert("resources".to_owned(), resources);
+}
+
+/// What takes no more than a look: a port, when nothing else was said to make it ready.
+fn is_ready_by_port(unit: &Unit) -> bool {
+    match unit.terms.ready_when.as_deref() {
+        None | Some("port") => !unit.ports.is_empty(),
+        Some(spec) => {
+            let port = spec.strip_prefix("port:").and_then(|port| port.parse().ok());
+            port.is_some_and(|port| unit.ports.contains(&port))
+        }
+    }
 }
 
 /// `12.5%`: the share of one processor since it started.

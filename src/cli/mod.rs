@@ -11,9 +11,11 @@ mod init;
 mod lib;
 mod logs;
 mod output;
+mod port;
 mod prune;
 mod ps;
 mod run;
+mod signals;
 mod start;
 mod stop;
 mod sweep;
@@ -43,19 +45,22 @@ enum Verb {
     Gen(r#gen::Args),
     Run(run::Args),
     Start(Box<start::Args>),
+    Up(Box<up::Args>),
     Ps(ps::Args),
     Logs(logs::Args),
     Output(output::Args),
     Diff(diff::Args),
+    Wait(wait::Args),
+    #[command(hide = true)]
+    WaitInScript(wait::InScript),
+    #[command(hide = true)]
+    PortInScript(port::InScript),
+    Who(who::Args),
     #[command(alias = "kill")]
     Stop(stop::Args),
     Clear(clear::Args),
     Sweep(sweep::Args),
-    Up(Box<up::Args>),
-    #[command(hide = true)]
-    WaitInScript(wait::InScript),
-    Wait(wait::Args),
-    Who(who::Args),
+    Signals(signals::Args),
     Daemon(daemon::Args),
     Trust(trust::Args),
     Config(config::Args),
@@ -84,7 +89,9 @@ pub fn main() -> ExitCode {
         Verb::Up(args) => args.run(),
         Verb::Wait(args) => args.run(),
         Verb::WaitInScript(args) => args.run(),
+        Verb::PortInScript(args) => args.run(),
         Verb::Who(args) => args.run(),
+        Verb::Signals(args) => args.run(),
         Verb::Daemon(args) => args.run(),
         Verb::Lib(args) => args.run(),
         Verb::Trust(args) => args.run(),

@@ -107,6 +107,11 @@ impl RunStart {
 }
 
 impl Wishes {
+    /// What makes it ready, unless something was asked for.
+    pub(crate) fn ready_by(&mut self, spec: Option<String>) {
+        self.ready = self.ready.take().or(spec);
+    }
+
     /// All of it as an order for `words`.
     pub(crate) fn order(self, name: Option<String>, words: Vec<String>) -> Order {
         let alerts = Alerts {

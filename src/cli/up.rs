@@ -13,6 +13,7 @@ use crate::r#gen::scripts;
 use crate::record::now::Look;
 use crate::run::Plan;
 use crate::start::name::Names;
+use crate::wait::Spec;
 use crate::wire::unit::Unit;
 use crate::{neutral, paths};
 
@@ -36,6 +37,7 @@ impl Args {
         // Held until the new unit can be seen: of two callers, the second finds it.
         let names = Names::lock();
         let holder = names.holder(&self.name);
+        let from_script = self.command.is_empty();
         let words = match (self.command.is_empty(), holder) {
             (false, _) => self.command,
             (true, holder) => match (script(&self.name), holder) {
@@ -45,11 +47,15 @@ impl Args {
                 (Err(error), None) => return Err(error),
             },
         };
+        let mut wishes = self.wishes;
+        if from_script {
+            wishes.ready_by(profile_ready(&self.name));
+        }
         match holder {
             Some(unit) if is_same(unit, &words)? => found(self.form, unit),
             Some(unit) => Err(other(unit, &words)?),
             None => {
-                let order = self.wishes.order(Some(self.name), words);
+                let order = wishes.order(Some(self.name), words);
                 self.form.started(&order.start_among(&names)?)
             }
         }
@@ -102,6 +108,14 @@ fn other(unit: &Unit, words: &[String]) -> Result<Error> {
         unit.id
     ))
     .next(format!("ig stop {name}, then again; or another name")))
+}
+
+/// What makes it ready, as its profile or template says.
+fn profile_ready(name: &str) -> Option<String> {
+    let found = Catalog::of(paths::current_project().as_deref()).find(name).ok()?;
+    let template = found.template.meta.options.ready;
+    let said = found.layers.into_iter().find_map(|layer| layer.options.ready).or(template)?;
+    Spec::check(&said).ok()
 }
 
 /// The generated script called `name`.

@@ -3,6 +3,7 @@
 //! Bounds: a frame is [`frame::LIMIT`] bytes, `hello` must come within [`GREETING`], an answer must
 //! be taken within [`PATIENCE`], and events wait in a bounded queue (see `subscribers`).
 
+use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
+use super::leases::Guard;
 use super::subscribers::{self, Queue};
 use crate::wire::frame;
 use crate::wire::reply::{ErrorCode, RpcError, Welcome};
@@ -24,6 +26,8 @@ const GREETING: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a subscriber that was cut off is waited for, to be told.
 const FAREWELL: Duration = Duration::from_secs(1);
+/// Answers with signals that a client may hold; older ones are given back.
+const HELD: usize = 64;
 
 /// A request on its way to the world, and where its answer goes.
 #[derive(Debug)]
@@ -40,6 +44,22 @@ pub(super) struct Reply {
     pub(super) result: Result<Value, RpcError>,
     /// Events for this connection from now on.
     pub(super) queue: Option<Arc<Queue>>,
+    /// The signals in it.
+    pub(super) signals: Option<Parcel>,
+}
+
+/// Signals in an answer: they were told once it was written, or once the caller says so.
+#[derive(Debug)]
+pub(super) enum Parcel {
+    WhenWritten(Guard),
+    WhenSaid(Guard),
+}
+
+impl Reply {
+    /// An answer and nothing else.
+    pub(super) fn of(result: Result<Value, RpcError>) -> Self {
+        Self { result, queue: None, signals: None }
+    }
 }
 
 /// A connected client.
@@ -52,6 +72,8 @@ pub(super) struct Connection {
     skipping: bool,
     greeted: bool,
     queue: Option<Arc<Queue>>,
+    /// Signals that this client reads; given back when it goes.
+    held: VecDeque<Guard>,
 }
 
 enum Line {
@@ -72,12 +94,21 @@ impl Connection {
         let peer = stream.peer_cred().ok()?;
         if peer.uid() != rustix::process::geteuid().as_raw() {
             let refusal = RpcError::new(ErrorCode::NotPermitted, "this daemon is another user's");
-            let _ = stream.try_write(&answer(&Value::Null, Err(refusal)));
+            let _ = stream.try_write(&answer(&Value::Null, Err(refusal)).0);
             return None;
         }
         let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok());
         let received = Vec::new();
-        Some(Self { stream, pid, calls, received, skipping: false, greeted: false, queue: None })
+        Some(Self {
+            stream,
+            pid,
+            calls,
+            received,
+            skipping: false,
+            greeted: false,
+            queue: None,
+            held: VecDeque::new(),
+        })
     }
 
     /// Serves until the client goes, or has to go.
@@ -162,14 +193,36 @@ impl Connection {
                 format!("a line may have {} bytes; this one was skipped", frame::LIMIT),
             ),
         };
-        let result = self.result(asked.request).await;
-        match asked.id {
-            Some(id) => self.send(&answer(&id, result)).await,
-            None => true,
+        let mut parcel = None;
+        let result = self.result(asked.request, &mut parcel).await;
+        let Some(id) = asked.id else { return true };
+        let (bytes, is_whole) = answer(&id, result);
+        let is_sent = self.send(&bytes).await;
+        if is_sent && is_whole {
+            self.keep(parcel);
+        }
+        is_sent
+    }
+
+    /// The answer was written. What is not kept here is given back.
+    fn keep(&mut self, parcel: Option<Parcel>) {
+        match parcel {
+            Some(Parcel::WhenWritten(guard)) => guard.taken(),
+            Some(Parcel::WhenSaid(guard)) => {
+                self.held.push_back(guard);
+                if self.held.len() > HELD {
+                    self.held.pop_front();
+                }
+            }
+            None => {}
         }
     }
 
-    async fn result(&mut self, request: Result<Request, RpcError>) -> Result<Value, RpcError> {
+    async fn result(
+        &mut self,
+        request: Result<Request, RpcError>,
+        parcel: &mut Option<Parcel>,
+    ) -> Result<Value, RpcError> {
         match request? {
             Request::Hello(hello) if hello.protocol == wire::PROTOCOL => {
                 self.greeted = true;
@@ -187,11 +240,15 @@ impl Connection {
             _ if !self.greeted => {
                 Err(RpcError::new(ErrorCode::NotPermitted, "the first call must be `hello`"))
             }
-            request => self.ask(request).await,
+            request => self.ask(request, parcel).await,
         }
     }
 
-    async fn ask(&mut self, request: Request) -> Result<Value, RpcError> {
+    async fn ask(
+        &mut self,
+        request: Request,
+        parcel: &mut Option<Parcel>,
+    ) -> Result<Value, RpcError> {
         let gone = || RpcError::new(ErrorCode::InternalError, "the daemon is stopping");
         let (reply, answer) = oneshot::channel();
         let call = Call { request, pid: self.pid, reply };
@@ -200,6 +257,7 @@ impl Connection {
         if reply.queue.is_some() {
             self.queue = reply.queue;
         }
+        *parcel = reply.signals;
         reply.result
     }
 
@@ -291,16 +349,18 @@ fn request(fields: &mut serde_json::Map<String, Value>) -> Result<Request, RpcEr
     })
 }
 
-fn answer(id: &Value, result: Result<Value, RpcError>) -> Vec<u8> {
+/// The line for a result. False when it is too long, and only that is said.
+fn answer(id: &Value, result: Result<Value, RpcError>) -> (Vec<u8>, bool) {
     let message = match result {
         Ok(result) => json!({ "jsonrpc": "2.0", "id": id, "result": result }),
         Err(error) => failure(id, &error),
     };
-    frame::encode(&message).unwrap_or_else(|_| {
-        let words = "the answer does not fit into one frame; ask for less";
-        let error = RpcError::new(ErrorCode::FrameTooLarge, words);
-        frame::encode(&failure(id, &error)).unwrap_or_default()
-    })
+    if let Ok(bytes) = frame::encode(&message) {
+        return (bytes, true);
+    }
+    let words = "the answer does not fit into one frame; ask for less";
+    let error = RpcError::new(ErrorCode::FrameTooLarge, words);
+    (frame::encode(&failure(id, &error)).unwrap_or_default(), false)
 }
 
 fn failure(id: &Value, error: &RpcError) -> Value {

@@ -53,6 +53,11 @@ fn is_ours(path: &std::path::Path) -> bool {
     path.is_absolute() && fs::metadata(path).is_ok_and(|meta| meta.is_dir() && meta.uid() == ours)
 }
 
+/// Whether `id` has a link.
+pub(super) fn is_linked(id: &UnitId) -> bool {
+    fs::symlink_metadata(paths::live_dir().join(id.as_str())).is_ok()
+}
+
 /// The end of `id` was noted: its link has done its work.
 pub(super) fn unlink(id: &UnitId) {
     let link = paths::live_dir().join(id.as_str());

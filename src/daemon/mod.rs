@@ -6,15 +6,20 @@
 //!
 //! It is news, not truth: units live and end without it, and it finds them again from their files.
 
+mod alert;
 mod connection;
 mod history;
 mod journal;
+mod kinds;
+mod leases;
 mod live;
 mod liveness;
 mod lock;
 mod methods;
+mod monitors;
 mod news;
 mod server;
+mod signals;
 mod state;
 mod store;
 mod subscribers;
@@ -29,12 +34,14 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::time::{sleep, sleep_until};
 
 use connection::{Call, Reply};
 use journal::note;
+use leases::{Fate, Leases};
 use liveness::Liveness;
 use lock::{Claim, Lock};
+use methods::Answered;
 use server::Server;
 use store::Store;
 use watch::{Changed, Notes};
@@ -87,6 +94,7 @@ fn raise_file_limit() {
 struct Inputs {
     calls: mpsc::Receiver<Call>,
     ends: mpsc::UnboundedReceiver<UnitId>,
+    fates: mpsc::UnboundedReceiver<Fate>,
     files: Arc<Notes>,
     signals: [Signal; 2],
 }
@@ -106,15 +114,20 @@ struct Daemon {
     settling: u8,
 }
 
+fn fault() -> Reply {
+    Reply::of(Err(RpcError::new(ErrorCode::InternalError, "a fault in the daemon; see its log")))
+}
+
 async fn run(lock: Lock, ready: impl FnOnce(Option<String>)) -> Result<()> {
     let (store, notice) = Store::open(&paths::database());
     let (liveness, ends) = Liveness::new();
-    let world = World::new(store, liveness);
+    let (leases, fates) = Leases::new();
+    let world = World::new(store, liveness, leases);
     let (calls, receiver) = mpsc::channel(64);
     let files = world.watch.notes();
     let on = |kind| signal(kind).map_err(|e| Error::new(format!("cannot watch signals: {e}")));
     let signals = [on(SignalKind::terminate())?, on(SignalKind::interrupt())?];
-    let mut inputs = Inputs { calls: receiver, ends, files, signals };
+    let mut inputs = Inputs { calls: receiver, ends, fates, files, signals };
     let mut daemon =
         Daemon { world, lock, server: None, calls, places: Vec::new(), trouble: None, settling: 0 };
     daemon.world.wake();
@@ -126,6 +139,7 @@ async fn run(lock: Lock, ready: impl FnOnce(Option<String>)) -> Result<()> {
     // A successor may bind as soon as the lock is free; answers on their way still go out.
     daemon.server = None;
     tokio::time::sleep(Duration::from_millis(20)).await;
+    daemon.settle(&mut inputs.fates);
     Ok(())
 }
 
@@ -136,8 +150,21 @@ impl Daemon {
         let is_behind = !self.world.behind.is_empty();
         let may_read = is_behind && self.world.may_read_backlog();
         let polls = self.world.needs_polling() || self.server.is_none() || self.settling > 0;
+        let due = self.world.next_lines();
+        let lines = async {
+            match due {
+                Some(due) => sleep_until(due.into()).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            Some(call) = inputs.calls.recv() => self.answer(call),
+            Some(call) = inputs.calls.recv() => {
+                // What its caller was told before it asked is settled first.
+                self.settle(&mut inputs.fates);
+                self.answer(call);
+            }
+            Some(fate) = inputs.fates.recv() => self.world.settle(fate),
+            () = lines => self.world.tell_due_lines(),
             Some(id) = inputs.ends.recv() => self.world.judge(&id),
             () = inputs.files.changed() => self.files_changed(inputs.files.take()),
             () = sleep(PACE), if is_behind && !may_read => {}
@@ -148,19 +175,26 @@ impl Daemon {
         }
     }
 
+    fn settle(&mut self, fates: &mut mpsc::UnboundedReceiver<Fate>) {
+        while let Ok(fate) = fates.try_recv() {
+            self.world.settle(fate);
+        }
+    }
+
     /// A fault in one method is that caller's alone.
     fn answer(&mut self, call: Call) {
         let Call { request, pid, reply } = call;
         let answered =
             catch_unwind(AssertUnwindSafe(|| methods::dispatch(&mut self.world, pid, request)));
-        let answer = answered.unwrap_or_else(|_| Reply {
-            result: Err(RpcError::new(
-                ErrorCode::InternalError,
-                "a fault in the daemon; see its log",
-            )),
-            queue: None,
-        });
-        let _ = reply.send(answer);
+        match answered {
+            Ok(Answered::Now(answer)) => drop(reply.send(answer)),
+            Ok(Answered::Later(work)) => {
+                tokio::spawn(async move {
+                    let _ = reply.send(work.await.unwrap_or_else(|_| fault()));
+                });
+            }
+            Err(_) => drop(reply.send(fault())),
+        }
     }
 
     fn poll(&mut self) {

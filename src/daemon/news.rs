@@ -87,9 +87,10 @@ impl World {
     /// Reads the next piece of a unit's logs and passes it on.
     pub(super) fn read_on(&mut self, id: &UnitId) {
         self.follow_output(id);
+        let is_heard = self.hear(id);
         let Some(tail) = self.tails.get_mut(id) else { return };
         let (events, output) = (tail.events(), tail.output());
-        if tail.is_behind() {
+        if tail.is_behind() || is_heard {
             self.behind.insert(id.clone());
         } else {
             self.behind.remove(id);
@@ -126,9 +127,10 @@ impl World {
     pub(super) fn follow_logs(&mut self, id: &UnitId, logs: &Logs) {
         let Some(entry) = self.state.get(id) else { return };
         let wanted = self.subscribers.wants_output(&entry.unit);
+        let is_monitor = self.monitors.contains_key(id);
         let Some(tail) = self.tails.get_mut(id) else { return };
         if let Some(watched) = &tail.watched {
-            self.watch.want_output(watched, wanted);
+            self.watch.want_output(watched, wanted || is_monitor);
         }
         if wanted {
             tail.follow_output(logs);

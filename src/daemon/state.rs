@@ -11,7 +11,7 @@ use crate::record::events::{Event, apply_one};
 use crate::record::{self, Folder, lookup};
 use crate::wire::reply::{ErrorCode, RpcError};
 use crate::wire::request::Scope;
-use crate::wire::unit::{Status, Unit};
+use crate::wire::unit::{Alerts, Status, Unit};
 
 /// Ended units remembered at most; the oldest are forgotten first (their files stay).
 const ENDED_BOUND: usize = 1000;
@@ -24,6 +24,8 @@ pub(super) struct Entry {
     pub(super) folder: Option<Folder>,
     /// The last word of each sort that it said of itself: holds when its record is read again.
     said: BTreeMap<String, Event>,
+    /// Lines that it was heard to write, when it is a monitor.
+    pub(super) events: Option<u64>,
 }
 
 /// What a transition did.
@@ -44,6 +46,8 @@ pub(super) enum Change {
 pub(super) struct State {
     entries: HashMap<UnitId, Entry>,
     ended: VecDeque<UnitId>,
+    /// Which ends are told, where that was changed after the start.
+    alerts: HashMap<UnitId, Alerts>,
 }
 
 impl State {
@@ -73,15 +77,57 @@ impl State {
     pub(super) fn register(&mut self, mut unit: Unit, folder: Option<Folder>) -> Vec<Change> {
         // Names of variables are for the record; here they would be most of the memory.
         unit.env_names = Vec::new();
+        self.overlay(&mut unit);
         self.ended.retain(|id| *id != unit.id);
         let changes = vec![Change::Registered(unit.clone())];
-        let entry = Entry { unit, folder, said: BTreeMap::new() };
-        self.entries.insert(entry.unit.id.clone(), entry);
+        self.insert(unit, folder);
         changes
+    }
+
+    fn insert(&mut self, unit: Unit, folder: Option<Folder>) {
+        let entry = Entry { unit, folder, said: BTreeMap::new(), events: None };
+        self.entries.insert(entry.unit.id.clone(), entry);
+    }
+
+    /// Puts in a unit that ended in an earlier life of the daemon.
+    pub(super) fn restore(&mut self, mut unit: Unit, folder: Option<Folder>) -> Vec<Change> {
+        unit.env_names = Vec::new();
+        self.ended.push_back(unit.id.clone());
+        self.insert(unit, folder);
+        self.forget_oldest().into_iter().collect()
+    }
+
+    /// Which ends of `id` are told from now on.
+    pub(super) fn set_alerts(&mut self, id: &UnitId, alerts: Alerts) -> Vec<Change> {
+        self.alerts.insert(id.clone(), alerts);
+        let Some(entry) = self.entries.get_mut(id) else { return Vec::new() };
+        entry.unit.terms.alerts = alerts;
+        vec![Change::Altered(entry.unit.clone())]
+    }
+
+    fn overlay(&self, unit: &mut Unit) {
+        if let Some(alerts) = self.alerts.get(&unit.id) {
+            unit.terms.alerts = *alerts;
+        }
+    }
+
+    /// So many lines were heard of the monitor `id`.
+    pub(super) fn heard(&mut self, id: &UnitId, events: u64) {
+        if let Some(entry) = self.entries.get_mut(id) {
+            entry.events = Some(events);
+        }
+    }
+
+    /// Forgets a unit that has ended.
+    pub(super) fn evict(&mut self, id: &UnitId) -> Vec<Change> {
+        self.ended.retain(|known| known != id);
+        let entry = self.entries.remove(id);
+        entry.map(|entry| Change::Removed(entry.unit)).into_iter().collect()
     }
 
     /// Its record was written again. Terminal is final: [`State::end`] decides about ends.
     pub(super) fn reload(&mut self, mut unit: Unit) -> Vec<Change> {
+        self.overlay(&mut unit);
         let Some(entry) = self.entries.get_mut(&unit.id) else { return Vec::new() };
         if entry.unit.status.is_terminal() || unit.status.is_terminal() {
             return Vec::new();
@@ -125,6 +171,12 @@ impl State {
             None => entry.unit.status = Status::Killed,
         }
         entry.unit.ended_at.get_or_insert(now);
+        if let Some(events) = entry.events {
+            entry.unit.metadata.insert("event_count".to_owned(), events.into());
+        }
+        if let Some(alerts) = self.alerts.remove(id) {
+            entry.unit.terms.alerts = alerts;
+        }
         let mut changes = vec![Change::Ended(entry.unit.clone())];
         self.ended.push_back(id.clone());
         changes.extend(self.forget_oldest());

@@ -1,9 +1,12 @@
-//! What must survive a restart, in SQLite: wire-only agents, their log, and messages.
+//! What must survive a restart, in SQLite: wire-only agents, their log, messages, ends and signals.
 //!
-//! Units with a folder are not here: their files are the truth. Only the daemon opens this file. A
-//! file that is not ours, damaged, or of a newer version is set aside, never deleted.
+//! Live units with a folder are not here: their files are the truth. Only the daemon opens this
+//! file. A file that is not ours, damaged, or of a newer version is set aside, never deleted.
 
+mod ends;
 mod file;
+mod sessions;
+mod signals;
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -11,7 +14,10 @@ use std::path::{Path, PathBuf};
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
-use file::{TABLES, Unusable};
+pub(super) use ends::{End, Progress};
+use file::Unusable;
+pub(super) use sessions::nobody;
+pub(super) use signals::{Emission, Wants};
 
 use crate::wire::reply::{LogLine, Message};
 use crate::wire::unit::Unit;
@@ -26,6 +32,8 @@ const LOG_BOUND: i64 = 500;
 #[derive(Debug)]
 pub(super) struct Store {
     db: Connection,
+    /// What it keeps is there after a restart.
+    pub(super) lasts: bool,
 }
 
 type Sqlite<T> = rusqlite::Result<T>;
@@ -48,7 +56,7 @@ impl Store {
     /// Opens the file at `path`. The second value says, once, what could not be used.
     pub(super) fn open(path: &Path) -> (Self, Option<String>) {
         match file::open(path) {
-            Ok(db) => (Self { db }, None),
+            Ok(db) => (Self { db, lasts: true }, None),
             Err(cause) if cause.is_final() => Self::in_memory(path, &cause),
             Err(cause) => Self::anew(path, &cause),
         }
@@ -63,7 +71,7 @@ impl Store {
             aside.display()
         );
         match file::open(path) {
-            Ok(db) => (Self { db }, Some(note)),
+            Ok(db) => (Self { db, lasts: true }, Some(note)),
             Err(again) => Self::in_memory(path, &again),
         }
     }
@@ -77,8 +85,8 @@ impl Store {
         // An SQLite that cannot even do this leaves nothing to go on with.
         #[allow(clippy::expect_used, reason = "a database in memory fails only without memory")]
         let db = Connection::open_in_memory().expect("a database in memory");
-        let _ = db.execute_batch(TABLES);
-        (Self { db }, Some(note))
+        let _ = file::make_tables(&db);
+        (Self { db, lasts: false }, Some(note))
     }
 
     pub(super) fn save_agent(&self, unit: &Unit) -> Sqlite<()> {

@@ -99,6 +99,8 @@ pub(super) struct Filter {
     pub(super) types: Option<Vec<String>>,
     pub(super) unit: Option<UnitId>,
     pub(super) output: bool,
+    /// Of signals only those for this session, whatever their unit.
+    pub(super) session: Option<String>,
     pub(super) scope: Scope,
 }
 
@@ -115,6 +117,9 @@ impl Filter {
     }
 
     fn wants(&self, topic: &Topic<'_>) -> bool {
+        if let Some(session) = self.session.as_ref().filter(|_| topic.event_type == "signal") {
+            return self.wants_type(topic.event_type) && topic.sessions.contains(session);
+        }
         let about = topic.unit.is_none_or(|id| self.covers(id, topic.project));
         about && self.wants_type(topic.event_type) && (self.output || !topic.on_request)
     }
@@ -135,13 +140,20 @@ pub(super) struct Topic<'a> {
     pub(super) project: Option<&'a PathBuf>,
     /// Only for those who asked for output.
     pub(super) on_request: bool,
+    /// The sessions that a signal is for.
+    pub(super) sessions: &'a [String],
 }
 
 impl<'a> Topic<'a> {
     /// An event about `unit`.
     pub(super) fn about(event_type: &'a str, unit: &'a Unit) -> Self {
         let project = unit.project.as_ref();
-        Self { event_type, unit: Some(&unit.id), project, on_request: false }
+        Self { project, unit: Some(&unit.id), ..Self::to_nobody(event_type) }
+    }
+
+    /// An event about no unit, of no project.
+    pub(super) fn to_nobody(event_type: &'a str) -> Self {
+        Self { event_type, unit: None, project: None, on_request: false, sessions: &[] }
     }
 }
 
@@ -194,8 +206,19 @@ impl Subscribers {
 
     /// How many there are; those whose connection is gone are forgotten first.
     pub(super) fn count(&mut self) -> usize {
-        self.all.retain(|(_, queue)| Arc::strong_count(queue) > 1);
+        self.forget_gone();
         self.all.len()
+    }
+
+    fn forget_gone(&mut self) {
+        self.all.retain(|(_, queue)| Arc::strong_count(queue) > 1);
+    }
+
+    /// Sessions that listen, and where they work.
+    pub(super) fn sessions(&mut self) -> Vec<(String, Option<PathBuf>)> {
+        self.forget_gone();
+        let filters = self.all.iter().map(|(filter, _)| filter);
+        filters.filter_map(|f| Some((f.session.clone()?, f.scope.project.clone()))).collect()
     }
 }
 

@@ -5,13 +5,17 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use serde_json::{Value, json};
 
 use super::journal::note;
+use super::kinds::Seen;
+use super::leases::Leases;
 use super::live::{self, Found};
 use super::liveness::Liveness;
+use super::monitors::Monitor;
+use super::signals;
 use super::state::{Change, State};
 use super::store::Store;
 use super::subscribers::{Subscribers, Topic};
@@ -29,6 +33,10 @@ pub(super) struct World {
     pub(super) state: State,
     pub(super) store: Store,
     pub(super) subscribers: Subscribers,
+    /// Signals on their way to sessions.
+    pub(super) leases: Leases,
+    /// Live monitors, and what was not told yet of what they wrote.
+    pub(super) monitors: HashMap<UnitId, Monitor>,
     pub(super) watch: Watch,
     pub(super) liveness: Liveness,
     pub(super) tails: HashMap<UnitId, Tail>,
@@ -48,11 +56,13 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(store: Store, liveness: Liveness) -> Self {
+    pub(super) fn new(store: Store, liveness: Liveness, leases: Leases) -> Self {
         Self {
             state: State::default(),
             store,
             subscribers: Subscribers::default(),
+            leases,
+            monitors: HashMap::new(),
             watch: Watch::new(),
             liveness,
             tails: HashMap::new(),
@@ -75,12 +85,34 @@ impl World {
             }
         }
         self.noted(Store::drop_old_logs);
+        self.remember();
         for unit in self.noted(Store::agents).unwrap_or_default() {
             self.register(unit, None);
         }
         self.live = self.watch.add(&paths::live_dir());
         self.scan();
         self.correct_marks();
+        self.forget_lost();
+    }
+
+    /// What is kept for units that went without an end: their folder was removed.
+    fn forget_lost(&self) {
+        for id in self.noted(Store::followed).unwrap_or_default() {
+            if self.state.live(&id).is_none() && !live::is_linked(&id) {
+                self.noted(|store| store.unfollow(id.as_str()));
+            }
+        }
+    }
+
+    /// What earlier lives of the daemon knew and no file tells.
+    fn remember(&mut self) {
+        for (id, alerts) in self.noted(Store::alerts).unwrap_or_default() {
+            self.state.set_alerts(&id, alerts);
+        }
+        for end in self.noted(Store::ends).unwrap_or_default() {
+            let changes = self.state.restore(end.unit, end.folder.map(Folder::at));
+            self.tell(changes);
+        }
     }
 
     fn correct_marks(&mut self) {
@@ -117,9 +149,13 @@ impl World {
 
     fn adopt(&mut self, unit: Unit, folder: Folder) {
         let id = unit.id.clone();
-        if self.state.get(&id).is_some_and(|entry| entry.unit.status.is_terminal()) {
-            // We noted this end before; only the link was left.
-            return live::unlink(&id);
+        if let Some(entry) = self.state.get(&id).filter(|e| e.unit.status.is_terminal()) {
+            // We know of this end; only the link was left, or the end could not be kept then.
+            let unit = entry.unit.clone();
+            if self.note_end(&unit, Vec::new()) {
+                live::unlink(&id);
+            }
+            return;
         }
         let mut tail = Tail::new(folder.clone());
         tail.is_new = true;
@@ -130,7 +166,9 @@ impl World {
         self.tails.insert(id.clone(), tail);
         // One that ended meanwhile is let in alive: its record tells the end right after.
         let status = if unit.status.is_terminal() { Status::Running } else { unit.status };
-        self.register(Unit { status, ..unit }, Some(folder));
+        let unit = Unit { status, ..unit };
+        self.listen(&unit, &folder);
+        self.register(unit, Some(folder));
         self.refresh(&id);
         self.catch_up(&id);
     }
@@ -138,6 +176,13 @@ impl World {
     /// Puts a live unit in and watches its processes.
     pub(super) fn register(&mut self, unit: Unit, folder: Option<Folder>) {
         let id = unit.id.clone();
+        if let Some(session) = signals::owner(&unit) {
+            let started = time::parse(&unit.started_at).unwrap_or(SystemTime::UNIX_EPOCH);
+            self.touch(session, unit.project.as_deref(), started);
+        }
+        if self.state.get(&id).is_some() {
+            self.noted(|store| store.forget_end(&id));
+        }
         let changes = self.state.register(unit, folder);
         self.tell(changes);
         self.follow_output(&id);
@@ -188,6 +233,7 @@ impl World {
         if let Some(tail) = self.tails.get_mut(id) {
             tail.close();
         }
+        self.close_monitor(id);
         self.catch_up(id);
         self.ending.entry(id.clone()).or_insert(last);
         if !self.behind.contains(id) {
@@ -199,16 +245,21 @@ impl World {
     pub(super) fn finish(&mut self, id: &UnitId) {
         let Some(last) = self.ending.remove(id) else { return };
         self.last_words(id);
+        let words = self.last_events(id);
         let folder = self.state.get(id).and_then(|entry| entry.folder.clone());
         let changes = self.state.end(id, last, time::now());
         self.liveness.forget(id);
         self.forget_files(id);
-        if folder.is_none() {
+        let unit = self.state.get(id).map(|entry| entry.unit.clone());
+        let is_kept = unit.is_none_or(|unit| self.note_end(&unit, words));
+        if folder.is_none() && is_kept {
             self.noted(|store| store.end_agent(id.as_str()));
         }
         self.noted(|store| store.close_inbox(id.as_str()));
         live::mark_inbox(id.as_str(), false);
-        live::unlink(id);
+        if is_kept {
+            live::unlink(id);
+        }
         self.tell(changes);
     }
 
@@ -240,7 +291,10 @@ impl World {
                 Change::Ended(unit) => {
                     (unit, vec![unit.status.word(), "status_changed", "agent_unregistered"])
                 }
-                Change::Removed(unit) => (unit, vec!["removed"]),
+                Change::Removed(unit) => {
+                    self.noted(|store| store.forget_end(&unit.id));
+                    (unit, vec!["removed"])
+                }
             };
             for name in names {
                 self.subscribers.publish(&Topic::about(name, unit), || data(name, unit));
@@ -253,6 +307,12 @@ impl World {
         self.live.is_none()
             || self.liveness.needs_polling()
             || self.tails.values().any(|tail| tail.watched.is_none())
+    }
+
+    /// How `id` is seen by its kind.
+    pub(super) fn seen(&self, id: &UnitId) -> Option<Seen<'_>> {
+        let entry = self.state.get(id)?;
+        Some(Seen { unit: &entry.unit, folder: entry.folder.as_ref(), events: entry.events })
     }
 
     /// Where the record of `id` is; none for an agent that lives on the wire only.

@@ -281,7 +281,8 @@ impl Chunks {
                 }
             }
         }
-        self.covered = Some(covered);
+        // Until something was made up, the index may still come.
+        self.covered = Some(covered).filter(|_| !self.made_up.is_empty());
     }
 
     /// Where each piece of `stream` starts and ends; the note in the head is not output.

@@ -36,7 +36,10 @@ impl Folder {
     /// project cannot be written to. Returns what could not be done as a warning.
     pub fn create(unit: &Unit) -> Result<(Self, Option<Error>)> {
         let wanted = paths::runs_dir(unit.project.as_deref()).join(unit.id.as_str());
-        match make(&wanted) {
+        // A project that is not there is not made up.
+        let there = unit.project.as_ref().is_none_or(|root| root.is_dir());
+        let made = if there { make(&wanted) } else { Err(io::ErrorKind::NotFound.into()) };
+        match made {
             Ok(()) => Ok((Self(wanted), None)),
             Err(cause) => {
                 let warning = Error::io("make", &wanted, &cause);
@@ -85,9 +88,20 @@ impl Folder {
     pub fn load(&self) -> Result<Unit> {
         let path = self.file("run.json");
         let text = fs::read(&path).map_err(|e| Error::io("read", &path, &e))?;
-        read::json(&text)
+        let mut unit = read::json(&text)
             .and_then(Unit::try_from)
-            .map_err(|e| Error::new(format!("the record is damaged: {e}")).at(path.display()))
+            .map_err(|e| Error::new(format!("the record is damaged: {e}")).at(path.display()))?;
+        self.take_in(&mut unit);
+        Ok(unit)
+    }
+
+    /// The logs are beside the record, wherever its project was moved since.
+    pub(crate) fn take_in(&self, unit: &mut Unit) {
+        let logs = &mut unit.logs;
+        for log in [&mut logs.output, &mut logs.stdout, &mut logs.stderr, &mut logs.events] {
+            let name = log.as_deref().and_then(Path::file_name).map(|name| self.0.join(name));
+            *log = name;
+        }
     }
 
     /// The unit as it stands now: the record, its process, and what the script said of itself.
@@ -112,8 +126,14 @@ impl Folder {
     /// Links the folder under `live/`, where the daemon finds it, now or after its return.
     pub fn link_live(&self, id: &UnitId) -> io::Result<()> {
         let dir = paths::live_dir();
+        check_temp(&dir)?;
         private::dir(&dir)?;
-        match symlink(&self.0, dir.join(id.as_str())) {
+        let link = dir.join(id.as_str());
+        if fs::read_link(&link).is_ok_and(|target| target != self.0) {
+            // It was elsewhere before.
+            fs::remove_file(&link)?;
+        }
+        match symlink(&self.0, link) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
             other => other,
         }
@@ -126,9 +146,20 @@ pub fn json(unit: &Unit) -> io::Result<String> {
     Ok(text + "\n")
 }
 
+/// Where everybody may write, another user may have been first.
+fn check_temp(dir: &Path) -> io::Result<()> {
+    let temp = paths::temp_dir();
+    if !dir.starts_with(&temp) {
+        return Ok(());
+    }
+    private::dir(&temp)?;
+    private::check_owned(&temp).map_err(|error| io::Error::other(error.what().to_owned()))
+}
+
 /// A new folder. The folder of all runs keeps itself out of git, also where `ig init` never was.
 fn make(dir: &Path) -> io::Result<()> {
     let runs = dir.parent().unwrap_or(dir);
+    check_temp(runs)?;
     if !runs.is_dir() {
         private::dir(runs)?;
         private::replace(&runs.join(".gitignore"), b"*\n")?;

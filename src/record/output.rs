@@ -422,6 +422,19 @@ mod tests {
     }
 
     #[test]
+    fn a_reader_that_was_there_first_reads_every_line_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut reader = Reader::open(dir.path(), None);
+        assert_eq!(reader.lines(), []);
+        let mut capture = Capture::new(Some(dir.path()), &Bounds::of(None));
+        capture.store(Stream::Stdout, b"one\nlast");
+        assert_eq!(texts(&reader.lines()), ["one"]);
+        reader.close();
+        assert_eq!(reader.lines(), []);
+        assert_eq!(texts(&reader.rest()), ["last"]);
+    }
+
+    #[test]
     fn without_an_index_every_line_is_still_there() {
         let (dir, _capture) = log();
         std::fs::remove_file(dir.path().join(INDEX)).unwrap();

@@ -52,7 +52,8 @@ pub struct Capture {
     refused: Option<Refused>,
     /// Bytes and lines that are missing for that reason, in all.
     missed: (u64, u64),
-    told: [bool; 2],
+    /// That the log is cut.
+    is_told: bool,
 }
 
 #[derive(Debug)]
@@ -79,7 +80,7 @@ impl Capture {
             unwatched: UNWATCHED,
             refused: None,
             missed: (0, 0),
-            told: [false; 2],
+            is_told: false,
         }
     }
 
@@ -223,11 +224,10 @@ impl Capture {
         let mark = (time::micros(SystemTime::now()), self.line, 0);
         self.unwatched = UNWATCHED;
         self.refused.get_or_insert(Refused { retry, mark }).retry = retry;
-        if !std::mem::replace(&mut self.told[0], true) {
-            let place = self.folder.as_deref().unwrap_or(Path::new("")).display().to_string();
-            let what = format!("cannot write the log: {cause}; what it misses is marked in it");
-            super::warn(Some(&Error::new(what).at(place)));
-        }
+        let place = self.folder.as_deref().unwrap_or(Path::new(""));
+        super::warn(Some(
+            &Error::io("write the log in", place, cause).next("ig logs shows what is missing"),
+        ));
     }
 
     fn miss(&mut self, bytes: &[u8]) {
@@ -317,9 +317,9 @@ impl Capture {
             self.tell_missing(&mut unit.logs);
             let _ = folder.save(&unit);
         }
-        if !std::mem::replace(&mut self.told[1], true) {
+        if !std::mem::replace(&mut self.is_told, true) {
             let what = "the log is longer than logs.max_run_bytes: its middle is dropped";
-            super::warn(Some(&Error::new(what).next("ig config logs.max_run_bytes")));
+            super::say(&Error::new(what).next("ig config logs.max_run_bytes"));
         }
     }
 }

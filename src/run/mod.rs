@@ -34,6 +34,10 @@ mod terminal;
 mod unix;
 
 use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -41,7 +45,7 @@ use rustix::process::Signal;
 
 use crate::autostart;
 use crate::config::Bounds;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, exit};
 use crate::os::Identity;
 use crate::record::index::Stream;
 use crate::record::{Folder, events, register, scripts};
@@ -60,12 +64,17 @@ use signals::{News, Signals};
 pub fn run(plan: &Plan, on_start: impl FnOnce(&Unit)) -> Result<(Unit, End)> {
     let script = plan.script_text();
     let mut unit = describe(plan, script.as_deref());
-    let files = open_record(&mut unit, plan);
+    let mut files = open_record(&mut unit, plan);
     let clock = Instant::now();
-    let mut signals = Signals::catch(spawn::on_pty(plan))?;
-    let mut child = match limits::within(&plan.limits, || spawn::spawn(plan, &unit)) {
-        Ok(child) => child,
+    let spawn = || limits::within(&plan.limits, || spawn::spawn(plan, &unit));
+    let caught = Signals::catch(spawn::on_pty(plan));
+    let started = caught.and_then(|signals| Ok((signals, spawn()?)));
+    let (mut signals, mut child) = match started {
+        Ok(started) => started,
         Err(error) => {
+            if error.exit_code() == exit::RUN_FAILED {
+                files.run_bare(plan, &mut unit, &error);
+            }
             let end = End::of(Some(error.exit_code().into()), None);
             settle::finish(&mut unit, files.folder(), end, clock.elapsed());
             return Err(error);
@@ -85,6 +94,7 @@ pub fn run(plan: &Plan, on_start: impl FnOnce(&Unit)) -> Result<(Unit, End)> {
     let ended = (end, clock.elapsed());
     let end = go_on(plan, &mut unit, &files, &mut signals, &mut capture, ended);
     capture.finish(&mut unit.logs);
+    files.follow(capture.place(), &mut unit);
     unit.git = files.folder().and_then(scripts::git).unwrap_or_default();
     settle::finish(&mut unit, files.folder(), end, clock.elapsed());
     limits::lift(&plan.limits);
@@ -223,6 +233,32 @@ impl Files {
         self.folder.as_ref()
     }
 
+    /// The folder moved with its project while the command ran: so do we.
+    fn follow(&mut self, place: Option<PathBuf>, unit: &mut Unit) {
+        let Some(folder) = self.folder.as_mut().filter(|folder| !folder.path().exists()) else {
+            return;
+        };
+        if let Some(place) = place.filter(|place| place.is_dir()) {
+            *folder = Folder::at(place);
+            folder.take_in(unit);
+            let _ = folder.link_live(&unit.id);
+        }
+    }
+
+    /// Something that we need and the command does not is not to be had: the command takes our place.
+    /// Returns when that is impossible too.
+    fn run_bare(&self, plan: &Plan, unit: &mut Unit, error: &Error) {
+        if plan.detached {
+            return;
+        }
+        warn(Some(&Error::new(format!("{}: its output and its end are not kept", error.what()))));
+        unit.status = Status::Running;
+        unit.process = Identity::own();
+        unit.pid = Some(std::process::id());
+        self.save(unit);
+        let _ = Command::new(&plan.argv[0]).args(&plan.argv[1..]).exec();
+    }
+
     /// A record that cannot be written must not disturb the command; it was told once already.
     fn save(&self, unit: &Unit) {
         if let Some(folder) = &self.folder {
@@ -258,11 +294,23 @@ impl Files {
     }
 }
 
-/// Tells once what ig could not do; the command goes on.
+/// What ig could not do was told already.
+static TOLD: AtomicBool = AtomicBool::new(false);
+
+/// Tells what ig could not do, the first such thing of a run; the command goes on.
 pub(crate) fn warn(error: Option<&Error>) {
-    if let Some(error) = error {
-        show(&format!("ig: {error}\n"));
+    if let Some(error) = error.filter(|_| !TOLD.swap(true, Ordering::Relaxed)) {
+        say(error);
     }
+}
+
+/// Tells something beside the command's output. A terminal may be raw by now.
+pub(crate) fn say(error: &Error) {
+    let mut text = format!("ig: {error}\n");
+    if rustix::termios::isatty(rustix::stdio::stderr()) {
+        text = text.replace('\n', "\r\n");
+    }
+    show(&text);
 }
 
 /// Shows `text` on stderr, if anybody still looks: that terminal may be gone.

@@ -140,6 +140,13 @@ impl Monitor {
     }
 }
 
+impl Drop for Monitor {
+    /// What the command took of the processor is counted as ours from here on, as `time` expects.
+    fn drop(&mut self) {
+        let _ = rustix::process::waitpid(Some(self.pid), WaitOptions::empty());
+    }
+}
+
 fn tell(runner: &OwnedFd, report: &Report) {
     let (kind, value) = match report {
         Report::Started(value) => (0, value),

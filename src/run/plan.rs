@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::limits::Limits;
 use crate::config;
 use crate::error::{Error, Result};
+use crate::record::scripts;
 use crate::wire::unit::{Kind, Terms};
 
 /// Characters that make a single word a shell string.
@@ -147,8 +148,10 @@ fn is_script(path: &Path) -> bool {
     use std::io::Read;
     let mut start = [0_u8; 256];
     let Ok(mut file) = fs::File::open(path) else { return false };
-    let regular = file.metadata().is_ok_and(|meta| meta.is_file());
-    regular && file.read(&mut start).is_ok_and(|read| !start[..read].contains(&0))
+    // `cat big.log`: what is too large to be kept as a script is none, and is not hashed either.
+    let small = |len| usize::try_from(len).is_ok_and(|len| len <= scripts::LARGEST);
+    let kept = file.metadata().is_ok_and(|meta| meta.is_file() && small(meta.len()));
+    kept && file.read(&mut start).is_ok_and(|read| !start[..read].contains(&0))
 }
 
 fn is_name(letter: char) -> bool {
@@ -195,6 +198,8 @@ mod tests {
             assert_eq!(plan.sha256(), hex(&Sha256::digest("echo hi\n")));
         }
         assert_eq!(plan(&["/bin/sleep", "1"]).script, None);
+        fs::write(&script, vec![b' '; scripts::LARGEST + 1]).unwrap();
+        assert_eq!(plan(&["cat", path]).script, None);
         assert_eq!(plan(&["/bin/sleep", "1"]).name, "sleep");
         assert_eq!(plan(&["npm run dev"]).name, "npm");
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::ending;
-use crate::error::exit;
+use crate::error::{Error, exit};
 use crate::record::{Folder, events};
 use crate::stop;
 use crate::time;
@@ -61,6 +61,7 @@ pub(super) fn finish(unit: &mut Unit, folder: Option<&Folder>, end: End, length:
         if stop::was_requested(folder) {
             unit.status = Status::Killed;
         }
-        let _ = folder.save(unit);
+        let saved = folder.save(unit);
+        super::warn(saved.err().map(|e| Error::io("write", folder.file("run.json"), &e)).as_ref());
     }
 }

@@ -1,8 +1,9 @@
 //! Whether something is so now; and, when it is not, what is missing, in a few words.
 
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::spec::{Spec, Until};
 use crate::logs::Row;
@@ -10,8 +11,12 @@ use crate::neutral;
 use crate::os::{self, Identity};
 use crate::record::Folder;
 use crate::record::output::Reader;
+use crate::stop;
 use crate::time;
 use crate::wire::unit::Unit;
+
+/// What a command gets in any case to say how it is.
+const A_MOMENT: Duration = Duration::from_secs(1);
 
 /// A look at one unit, again and again.
 pub(super) struct Check {
@@ -51,13 +56,13 @@ impl Check {
         Self { eye }
     }
 
-    /// Whether it is so for `unit` as it stands now.
-    pub(super) fn look(&mut self, unit: &Unit) -> Result<(), String> {
+    /// Whether it is so for `unit` as it stands now. An answer takes no longer than what is `left`.
+    pub(super) fn look(&mut self, unit: &Unit, left: Duration) -> Result<(), String> {
         match &mut self.eye {
             Eye::Word => word(unit),
             Eye::Exit => so(unit.status.is_terminal(), String::new),
             Eye::Idle(length) => idle(unit, *length),
-            Eye::Spec(spec, place) => place.meets(spec, unit),
+            Eye::Spec(spec, place) => place.meets(spec, unit, left),
         }
     }
 }
@@ -90,12 +95,12 @@ fn ports(unit: &Unit) -> Vec<u16> {
 }
 
 impl Place {
-    fn meets(&mut self, spec: &Spec, unit: &Unit) -> Result<(), String> {
+    fn meets(&mut self, spec: &Spec, unit: &Unit, left: Duration) -> Result<(), String> {
         match spec {
             Spec::Port(wanted) => port(unit, *wanted).map(|_| ()),
             Spec::Http(address) => {
                 let port = port(unit, address.port)?;
-                match address.ask(port) {
+                match address.ask(port, left) {
                     Ok(status) => {
                         so((200..400).contains(&status), || format!("port {port} answers {status}"))
                     }
@@ -106,7 +111,7 @@ impl Place {
             Spec::File(path) => so(self.here.join(path).exists(), || {
                 format!("there is no `{}`", neutral::line(path))
             }),
-            Spec::Exec(command) => self.execute(command),
+            Spec::Exec(command) => self.execute(command, left),
         }
     }
 
@@ -129,13 +134,22 @@ impl Place {
         }
     }
 
-    fn execute(&self, command: &str) -> Result<(), String> {
+    fn execute(&self, command: &str, left: Duration) -> Result<(), String> {
         let mut shell = Command::new("bash");
-        shell.args(["-c", command]).current_dir(&self.here);
+        shell.args(["-c", command]).current_dir(&self.here).process_group(0);
         shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        match shell.status() {
-            Ok(status) => so(status.success(), || format!("the command ends with {}", end(status))),
-            Err(cause) => Err(format!("the command does not run: {cause}")),
+        let mut shell = shell.spawn().map_err(|e| format!("the command does not run: {e}"))?;
+        let deadline = Instant::now() + left.max(A_MOMENT);
+        loop {
+            if let Ok(Some(status)) = shell.try_wait() {
+                return so(status.success(), || format!("the command ends with {}", end(status)));
+            }
+            if Instant::now() >= deadline {
+                stop::end(os::tree(shell.id()), Duration::ZERO);
+                let _ = shell.wait();
+                return Err("the command does not end".to_owned());
+            }
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 }

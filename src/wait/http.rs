@@ -74,10 +74,10 @@ impl Address {
     }
 
     /// The status that a server on `port` answers with.
-    pub(super) fn ask(&self, port: u16) -> Result<u16, String> {
+    pub(super) fn ask(&self, port: u16, left: Duration) -> Result<u16, String> {
         let mut failure = String::new();
         for host in self.hosts()? {
-            match self.ask_at(SocketAddr::new(host, port)) {
+            match self.ask_at(SocketAddr::new(host, port), left) {
                 Ok(status) => return Ok(status),
                 Err(error) => failure = error,
             }
@@ -85,19 +85,21 @@ impl Address {
         Err(failure)
     }
 
-    fn ask_at(&self, address: SocketAddr) -> Result<u16, String> {
-        let deadline = Instant::now() + PATIENCE;
+    fn ask_at(&self, address: SocketAddr, left: Duration) -> Result<u16, String> {
+        // A moment there is always: zero is no time-out to the system.
+        let patience = left.clamp(Duration::from_millis(50), PATIENCE);
+        let deadline = Instant::now() + patience;
         let words = |e: std::io::Error| {
             e.to_string().split(" (os").next().unwrap_or_default().to_lowercase()
         };
-        let mut stream = TcpStream::connect_timeout(&address, PATIENCE).map_err(words)?;
+        let mut stream = TcpStream::connect_timeout(&address, patience).map_err(words)?;
         let request = format!(
             "GET {} HTTP/1.1\r\nHost: {}:{}\r\nUser-Agent: ig\r\nAccept: */*\r\nConnection: close\r\n\r\n",
             self.path,
             self.host,
             address.port()
         );
-        stream.set_write_timeout(Some(PATIENCE)).map_err(words)?;
+        stream.set_write_timeout(Some(patience)).map_err(words)?;
         stream.write_all(request.as_bytes()).map_err(words)?;
         let mut answer = Vec::new();
         let mut buffer = [0; ENOUGH];

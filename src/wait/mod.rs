@@ -88,10 +88,11 @@ impl Wait {
         let mut check = Check::new(&self.until, folder, &self.here, &folder.observe()?);
         loop {
             let unit = folder.observe()?;
-            let missing = match check.look(&unit) {
-                Ok(()) => return Ok((self.code(&unit), unit)),
-                Err(missing) => missing,
-            };
+            let missing =
+                match check.look(&unit, deadline.saturating_duration_since(Instant::now())) {
+                    Ok(()) => return Ok((self.code(&unit), unit)),
+                    Err(missing) => missing,
+                };
             if unit.status.is_terminal() {
                 return Err(ending::early(&unit, &self.until.done()));
             }

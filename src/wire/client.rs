@@ -53,6 +53,11 @@ impl Client {
         Ok(client)
     }
 
+    /// Lets calls from now on take as long as `limit`: for those that wait for something.
+    pub fn be_patient(&self, limit: Duration) {
+        let _ = self.reader.get_ref().set_read_timeout(Some(limit));
+    }
+
     /// Calls one method and waits for its answer.
     pub fn call<T: DeserializeOwned>(&mut self, request: &Request) -> Result<T> {
         let request = serde_json::to_value(request).map_err(|e| broken(&e.to_string()))?;

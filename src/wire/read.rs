@@ -189,7 +189,8 @@ pub fn terms(mut from: Fields) -> Terms {
     }
 }
 
-fn alerts(mut from: Fields) -> Alerts {
+/// Which ends are told, from an object that may leave out anything.
+pub fn alerts(mut from: Fields) -> Alerts {
     let mut or = |name: &str, default: bool| from.value(name).as_bool().unwrap_or(default);
     let usual = Alerts::default();
     Alerts {

@@ -26,10 +26,12 @@ pub enum ErrorCode {
     FrameTooLarge,
     /// Another user, or a call before `hello`.
     NotPermitted,
+    /// The unit's end was not told yet to everybody who should know.
+    Undrained,
 }
 
 impl ErrorCode {
-    const TABLE: [(Self, i32, &'static str); 11] = [
+    const TABLE: [(Self, i32, &'static str); 12] = [
         (Self::ParseError, -32700, "parse_error"),
         (Self::InvalidRequest, -32600, "invalid_request"),
         (Self::MethodNotFound, -32601, "method_not_found"),
@@ -41,6 +43,7 @@ impl ErrorCode {
         (Self::VersionMismatch, -32004, "version_mismatch"),
         (Self::FrameTooLarge, -32005, "frame_too_large"),
         (Self::NotPermitted, -32006, "not_permitted"),
+        (Self::Undrained, -32007, "undrained"),
     ];
 
     fn row(self) -> (Self, i32, &'static str) {
@@ -186,8 +189,9 @@ pub struct Event {
     /// Grows by one with each event of this daemon's life.
     pub seq: u64,
     /// `agent_registered`, `agent_unregistered`, `status_changed`, `log_event`, `message`, or a
-    /// change of domain `daemons`: `added`, `removed`, a status word. `cut_off`, the last one, tells
-    /// a subscriber that it read too slowly.
+    /// change of domain `daemons`: `added`, `removed`, `event`, a status word. `signal`: one waits
+    /// for the sessions that it names. `cut_off`, the last one, tells a subscriber that it read too
+    /// slowly.
     #[serde(rename = "type")]
     pub event_type: String,
     /// What it is about; [`LogLine`] for `log_event`.
@@ -220,4 +224,7 @@ pub struct Output {
     pub id: String,
     /// Its last lines, oldest first.
     pub lines: Vec<LogLine>,
+    /// The same for people, in the form of the unit's kind; at most 64 KiB.
+    #[serde(default)]
+    pub text: String,
 }

@@ -40,12 +40,22 @@ pub enum Request {
     UnitGet(Which),
     #[serde(rename = "unit.output")]
     UnitOutput(UnitOutput),
+    #[serde(rename = "unit.stop")]
+    UnitStop(UnitStop),
+    #[serde(rename = "unit.evict")]
+    UnitEvict(Which),
+    #[serde(rename = "unit.alerts")]
+    UnitAlerts(UnitAlerts),
+    #[serde(rename = "signal.drain")]
+    SignalDrain(SignalDrain),
+    #[serde(rename = "signal.pending")]
+    SignalPending(Drainer),
     #[serde(rename = "event.subscribe")]
     EventSubscribe(EventSubscribe),
 }
 
 /// Every method by name; what is not here is answered with `method_not_found`.
-pub const METHODS: [&str; 15] = [
+pub const METHODS: [&str; 20] = [
     "hello",
     "daemon.status",
     "daemon.stop",
@@ -60,6 +70,11 @@ pub const METHODS: [&str; 15] = [
     "unit.list",
     "unit.get",
     "unit.output",
+    "unit.stop",
+    "unit.evict",
+    "unit.alerts",
+    "signal.drain",
+    "signal.pending",
     "event.subscribe",
 ];
 
@@ -234,6 +249,83 @@ const fn fifty() -> usize {
     50
 }
 
+/// Ends a unit: its whole process tree. The answer comes when that is over, so a caller waits for
+/// the grace and a few seconds more. `not_found` and `already_terminal` are refusals of their own.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct UnitStop {
+    /// Which unit.
+    pub id: String,
+    /// Where names are looked up first.
+    #[serde(default)]
+    pub project: Option<PathBuf>,
+    /// The AI session that asks: it is not told of the end. None: a person.
+    #[serde(default)]
+    pub session: Option<String>,
+    /// How long it may take to end by itself, milliseconds; ten seconds when not given.
+    #[serde(default)]
+    pub grace_ms: Option<u64>,
+}
+
+/// Changes which ends of a unit are told; what is not given stays.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct UnitAlerts {
+    /// Which unit.
+    pub id: String,
+    /// Where names are looked up first.
+    #[serde(default)]
+    pub project: Option<PathBuf>,
+    /// When it fails.
+    #[serde(default)]
+    pub on_failure: Option<bool>,
+    /// When it completes.
+    #[serde(default)]
+    pub on_success: Option<bool>,
+    /// When it is killed.
+    #[serde(default)]
+    pub on_kill: Option<bool>,
+}
+
+/// A session and where it works. Each call that names one is a sign that the session lives.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Drainer {
+    /// The session's id, of the client's making.
+    pub session: String,
+    /// The project it works in.
+    #[serde(default)]
+    pub project: Option<PathBuf>,
+}
+
+/// Takes the signals that wait for a session.
+///
+/// They count as told once the answer was written to the caller's connection; with `hold`, once a
+/// later call names them in `ack`. Until then nobody else gets them; a connection that breaks, and
+/// one that holds for more than a minute, give them back.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct SignalDrain {
+    /// Whose.
+    #[serde(flatten)]
+    pub drainer: Drainer,
+    /// Numbers of signals that were told.
+    #[serde(default)]
+    pub ack: Vec<u64>,
+    /// Keep them for this connection until it acknowledges them.
+    #[serde(default)]
+    pub hold: bool,
+    /// Only look: they stay in the queue, those that somebody else is reading too.
+    #[serde(default)]
+    pub peek: bool,
+    /// With `peek`: those after this one.
+    #[serde(default)]
+    pub after: u64,
+    /// At most so many; none when 0 (to acknowledge and no more).
+    #[serde(default = "thousand")]
+    pub limit: usize,
+}
+
+const fn thousand() -> usize {
+    1000
+}
+
 /// Turns the connection into a stream of `event` notifications.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -247,6 +339,8 @@ pub struct EventSubscribe {
     /// First the last so many lines that each unit wrote before, then what comes. The answer's
     /// `history` says how many those are.
     pub tail: usize,
+    /// Of `signal` events only those for this session, whatever the project.
+    pub session: Option<String>,
     /// Which projects.
     #[serde(flatten)]
     pub scope: Scope,

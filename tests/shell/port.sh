@@ -15,4 +15,4 @@ code=0
 said=$(PORT=$first && TEST_SHELL_PID=$$ && $TEST_SHELL -c '. "$IDLERGEAR_LIB"; PORT=$1 idlergear_port' x "$first" 2>&1) || code=$?
 same 'a taken PORT is refused' "$code" 1
 same 'and its owner named' "${said%%
-*}" "ig-agent: port $first is taken by a script (pid $$)"
+*}" "ig: port $first is taken by a script (pid $$)"

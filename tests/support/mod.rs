@@ -160,6 +160,11 @@ pub fn free_port() -> u16 {
     std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
+/// What `seq` prints up to `last`.
+pub fn seq(last: u32) -> String {
+    (1..=last).fold(String::new(), |text, number| text + &number.to_string() + "\n")
+}
+
 /// Waits for a condition, never for a length of time.
 pub fn wait_until(what: &str, condition: impl FnMut() -> bool) {
     wait_for(PATIENCE, what, condition);

@@ -104,6 +104,7 @@ fn a_closed_terminal_hangs_up_the_command_and_is_recorded() {
         );
         wait_until("the hangup is recorded", || unit(&world)["signal"] == 1);
         assert_eq!(unit(&world)["status"], "killed");
+        assert_eq!(unit(&world)["metadata"]["ended_by"], "hangup");
     }
 }
 
@@ -114,7 +115,26 @@ fn what_a_command_does_on_hangup_is_kept() {
     let run = command(&world, "ig", &["run", "--quiet", "--", "bash", "-c", script]);
     hang_up_after("up", &run);
     wait_until("its end is recorded", || unit(&world)["exit_code"] == 3);
+    assert_eq!(unit(&world)["metadata"]["ended_by"], "hangup");
     assert!(world.ok(&["logs", "bash"]).ends_with("bye\n"));
+}
+
+#[test]
+fn a_killed_runner_leaves_the_terminal_as_it_was_and_hangs_up_the_command() {
+    let world = quiet();
+    let command_line = "trap \"touch hung; exit\" HUP; echo up; while :; do sleep 0.05; done";
+    let script = format!(
+        "a=$(stty -g); {RUN} bash -c '{command_line}'; \
+         until [ \"$a\" = \"$(stty -g)\" ]; do sleep 0.05; done; echo same"
+    );
+    let mut terminal = Terminal::start(command(&world, "bash", &["-c", &script]));
+    terminal.expect("up");
+    let runner = serde_json::from_value(unit(&world)["runner"].clone()).unwrap();
+    assert!(idlergear::os::signal(&runner, rustix::process::Signal::KILL));
+    terminal.expect("same");
+    wait_until("the command is hung up", || world.project().join("hung").exists());
+    assert_eq!(terminal.end().code, Some(0));
+    assert_eq!(unit(&world)["status"], "killed");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Job control: Ctrl-Z, `fg`, `bg` and `&` are what they are for the bare command.
 
 use crate::support::pty::Terminal;
-use crate::{RUN, SHELLS, command, quiet, shell, unit};
+use crate::support::wait_until;
+use crate::{RUN, SHELLS, command, quiet, shell, unit, unit_or_none};
 
 /// Runs `session` with the bare command, then under `ig`, in every shell.
 fn bare_and_ours(session: impl Fn(&mut Terminal, &str)) {
@@ -107,6 +108,67 @@ fn a_background_job_that_reads_is_stopped_until_it_is_brought_back() {
 }
 
 #[test]
+fn a_running_job_that_is_brought_to_the_foreground_gets_the_keys() {
+    bare_and_ours(|terminal, prefix| {
+        // It waits for the keys before it reads them, so nothing stops it.
+        terminal
+            .send(&format!("{prefix} bash -c 'echo up-$((1+1)); read -t 20 x; echo got-$x' &\r"));
+        terminal.expect("up-2");
+        terminal.send("fg\r");
+        terminal.expect("bash -c");
+        terminal.send("it\r");
+        terminal.expect("got-it");
+        terminal.expect("ready> ");
+    });
+}
+
+#[test]
+fn where_nobody_can_bring_it_back_a_job_that_reads_is_hung_up() {
+    for name in SHELLS {
+        let world = quiet();
+        let mut terminal = shell(&world, name);
+        terminal.send(&format!("bash -c 'set -m; {RUN} cat &'\r"));
+        terminal.expect("ready> ");
+        wait_until("it is hung up", || {
+            unit_or_none(&world).is_some_and(|unit| unit["signal"] == 1)
+        });
+        terminal.send("exit\r");
+        terminal.end();
+    }
+}
+
+#[test]
+fn a_stopped_job_can_be_ended() {
+    for name in SHELLS {
+        let world = quiet();
+        world.write("note", "up-2\n");
+        let mut terminal = shell(&world, name);
+        terminal.send(&format!("{RUN} tail -f note\r"));
+        terminal.expect("up-2");
+        terminal.send("\x1a");
+        terminal.expect("ready> ");
+        world.ok(&["stop", unit(&world)["id"].as_str().unwrap(), "--grace", "1h"]);
+        assert_eq!(unit(&world)["signal"], 15);
+        terminal.send("exit\r");
+        terminal.end();
+    }
+}
+
+#[test]
+fn a_pipeline_stops_and_goes_on_as_one() {
+    bare_and_ours(|terminal, prefix| {
+        let go = "until [ -e go ]; do sleep 0.05; done; rm go; echo went-$((1+1))";
+        terminal.send(&format!("{prefix} bash -c 'echo up-$((1+1)); {go}' | cat\r"));
+        terminal.expect("up-2");
+        terminal.send("\x1a");
+        terminal.expect("ready> ");
+        terminal.send("touch go; fg\r");
+        terminal.expect("went-2");
+        terminal.expect("ready> ");
+    });
+}
+
+#[test]
 fn a_stop_from_elsewhere_is_a_stop_of_the_job() {
     bare_and_ours(|terminal, prefix| {
         terminal
@@ -135,7 +197,11 @@ fn where_no_shell_watches_ctrl_z_does_nothing() {
 #[test]
 fn what_is_left_behind_lives_and_is_named() {
     let world = quiet();
-    let run = command(&world, "ig", &["run", "--", "sh", "-c", "sleep 61 & echo pid$((1+1))-$!."]);
+    let run = command(
+        &world,
+        "ig",
+        &["run", "--", "sh", "-c", "sleep 61 & echo pid$((1+1))-$!.; exit 3"],
+    );
     let mut terminal = Terminal::start(run);
     terminal.expect("pid2-");
     terminal.expect(".");
@@ -146,5 +212,5 @@ fn what_is_left_behind_lives_and_is_named() {
     assert!(idlergear::os::signal(&left, rustix::process::Signal::KILL));
     let told = format!("still running: pid {pid} sleep 61");
     assert!(ended.output.contains(&told), "{}", ended.output);
-    assert_eq!(unit(&world)["exit_code"], 0);
+    assert_eq!((ended.code, &unit(&world)["exit_code"]), (Some(3), &3.into()));
 }

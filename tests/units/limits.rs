@@ -1,7 +1,12 @@
 //! `--limit`: held by a cgroup where one can be had, else by an rlimit, and said which.
 
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use idlergear::os::Identity;
+
 use crate::World;
-use crate::support::stderr;
+use crate::support::{stderr, wait_until};
 
 #[test]
 fn memory_is_held_and_the_means_are_told() {
@@ -35,4 +40,55 @@ fn what_nobody_holds_is_said() {
         assert!(world.ok(&["run", "status", "busy"]).contains("cpu is not limited"));
     }
     world.ok(&["stop", "busy"]);
+}
+
+/// The cgroup we are in, of version 2, when we may make others in it.
+fn cgroup() -> Option<PathBuf> {
+    let mounts = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(Path::new);
+    let mount = mounts.into_iter().find(|dir| dir.join("cgroup.controllers").is_file())?;
+    let text = std::fs::read_to_string("/proc/self/cgroup").ok()?;
+    let home = mount.join(text.lines().find_map(|line| line.strip_prefix("0::/"))?);
+    let probe = home.join(format!("ig-probe-{}", std::process::id()));
+    std::fs::create_dir(&probe).and_then(|()| std::fs::remove_dir(&probe)).ok()?;
+    Some(home)
+}
+
+/// What descends from nobody, is in no group and bears no mark is still in the cgroup.
+#[test]
+fn a_cgroup_holds_the_whole_tree_and_is_gone_afterwards() {
+    let Some(home) = cgroup() else {
+        eprintln!("SKIPPED: no cgroup can be made here");
+        return;
+    };
+    let world = World::new();
+    let made = home.join(format!("ig-test-{}", std::process::id()));
+    std::fs::create_dir(&made).unwrap();
+    let limits = serde_json::json!({"by": "cgroup", "cgroup": made, "home": home}).to_string();
+    let script = "cat /proc/self/cgroup; cat /proc/$IDLERGEAR_RUNNER_PID/cgroup
+        (env -i setsid setsid sleep 60 &); sleep 60; true";
+    let mut run = world.0.command("ig-agent");
+    run.args([
+        "run",
+        "--detach",
+        "--name",
+        "held",
+        "--no-register",
+        "--limits",
+        &limits,
+        "--",
+        script,
+    ]);
+    let mut runner = run.stdout(Stdio::null()).spawn().unwrap();
+    let inside = || std::fs::read_to_string(made.join("cgroup.procs")).unwrap_or_default();
+    wait_until("all are inside", || inside().lines().count() == 3);
+    let places = world.ok(&["output", "held"]);
+    let v2: Vec<&str> = places.lines().filter_map(|line| line.strip_prefix("0::")).collect();
+    assert!(v2[0].ends_with(made.file_name().unwrap().to_str().unwrap()), "{places}");
+    assert!(!v2[1].contains("ig-test"), "the runner went back: {places}");
+    let processes: Vec<Identity> =
+        inside().lines().filter_map(|pid| Identity::of(pid.parse().ok()?)).collect();
+    world.ok(&["stop", "held"]);
+    assert!(!processes.iter().any(Identity::is_alive));
+    assert!(!made.exists());
+    runner.wait().unwrap();
 }

@@ -56,3 +56,23 @@ fn a_stop_is_the_end_while_it_runs_and_while_it_waits() {
     assert_eq!(unit["status"], "killed");
     assert_eq!(world.names(&["ps", "--json"]), [""; 0]);
 }
+
+#[test]
+fn a_daemon_sees_one_unit_also_after_its_own_death() {
+    let world = World::new();
+    world.0.ok(&["daemon", "start"]);
+    let script = "echo run >> runs; [ $(wc -l < runs) -gt 2 ] && sleep 60; exit 3";
+    let id = world.0.ok(&["start", "flaky", "--restart", "always:5", "--", script]);
+    let id = id.trim();
+    let listed = || world.0.json(&["daemon", "agents", "--json"])["agents"].clone();
+    wait_until("it is listed", || listed()[0]["id"] == id);
+    wait_until("it is started again", || world.unit(id)["restarts"].as_u64() >= Some(1));
+    world.0.kill_daemon();
+    wait_until("it is up", || world.unit(id)["restarts"] == 2 && world.unit(id)["pid"].is_u64());
+    world.0.ok(&["daemon", "start"]);
+    wait_until("it is listed again", || listed()[0]["restarts"] == 2);
+    assert_eq!((listed()[0]["id"].as_str(), listed().as_array().unwrap().len()), (Some(id), 1));
+    world.ok(&["stop", id]);
+    wait_until("it is gone", || listed().as_array().unwrap().is_empty());
+    assert_eq!(world.names(&["run", "list", "--json"]), ["flaky"]);
+}

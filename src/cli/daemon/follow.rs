@@ -39,6 +39,7 @@ pub(super) fn follow(
         types: Some(["log_event", "agent_unregistered"].map(str::to_owned).to_vec()),
         unit: unit.as_ref().map(|unit| unit.id.to_string()),
         output: true,
+        session: None,
         tail,
         scope: scope.clone(),
     };

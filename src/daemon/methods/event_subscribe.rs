@@ -12,7 +12,7 @@ use crate::daemon::world::World;
 use crate::id::UnitId;
 use crate::record::pieces;
 use crate::wire::reply::LogLine;
-use crate::wire::request::EventSubscribe;
+use crate::wire::request::{Drainer, EventSubscribe};
 
 /// Lines of history at most: they must leave room in the queue.
 const TAIL_LIMIT: usize = 1000;
@@ -26,9 +26,9 @@ const TRIES: usize = 20;
 pub(super) fn handle(world: &mut World, params: EventSubscribe) -> Reply {
     match subscribe(world, params) {
         Ok((queue, history)) => {
-            Reply { result: Ok(json!({ "history": history })), queue: Some(queue) }
+            Reply { queue: Some(queue), ..Reply::of(Ok(json!({ "history": history }))) }
         }
-        Err(error) => Reply { result: Err(error), queue: None },
+        Err(error) => Reply::of(Err(error)),
     }
 }
 
@@ -37,11 +37,18 @@ fn subscribe(world: &mut World, params: EventSubscribe) -> Answer<(Arc<Queue>, u
     let project = params.scope.project.as_deref();
     let unit = params.unit.map(|query| world.state.find(&query, project)).transpose()?;
     let only = unit.as_ref().map(|unit| unit.id.clone());
-    world.scan();
+    match &params.session {
+        Some(session) => {
+            let (session, project) = (session.clone(), params.scope.project.clone());
+            super::signal_drain::arrive(world, &Drainer { session, project })?;
+        }
+        None => world.scan(),
+    }
     let filter = Filter {
         types: params.types,
         unit: only.clone(),
         output: params.output,
+        session: params.session,
         scope: params.scope,
     };
     let history = meet(world, &filter, params.tail);

@@ -62,10 +62,9 @@ fn keep(world: &mut World, message: &Message, to: Option<&Unit>, scope: &Scope) 
         world.mark(&unit.id);
     }
     let topic = Topic {
-        event_type: "message",
         unit: to.map(|unit| &unit.id),
         project: project.as_ref(),
-        on_request: false,
+        ..Topic::to_nobody("message")
     };
     world.subscribers.publish(&topic, || json!(message));
     Ok(())

@@ -12,12 +12,18 @@ mod message_ack;
 mod message_list;
 mod message_send;
 mod page;
+mod signal_drain;
+mod signal_pending;
+mod unit_alerts;
+mod unit_evict;
 mod unit_get;
 mod unit_list;
 mod unit_output;
+mod unit_stop;
 
 use serde::Serialize;
 use serde_json::Value;
+use tokio::task::JoinHandle;
 
 use super::connection::Reply;
 use super::world::World;
@@ -28,8 +34,15 @@ use crate::wire::unit::Unit;
 /// What a method answers.
 type Answer<T> = Result<T, RpcError>;
 
+/// When an answer comes.
+pub(super) enum Answered {
+    Now(Reply),
+    /// When this work is done.
+    Later(JoinHandle<Reply>),
+}
+
 /// Answers one call. `hello` never comes this far: the connection answers it.
-pub(super) fn dispatch(world: &mut World, pid: Option<u32>, request: Request) -> Reply {
+pub(super) fn dispatch(world: &mut World, pid: Option<u32>, request: Request) -> Answered {
     let result = match request {
         Request::Hello(_) => Err(RpcError::new(ErrorCode::InvalidRequest, "`hello` comes once")),
         Request::DaemonStatus(_) => value(Ok(daemon_status::handle(world))),
@@ -45,9 +58,19 @@ pub(super) fn dispatch(world: &mut World, pid: Option<u32>, request: Request) ->
         Request::UnitList(params) => value(Ok(unit_list::handle(world, &params))),
         Request::UnitGet(params) => value(unit_get::handle(world, &params)),
         Request::UnitOutput(params) => value(unit_output::handle(world, &params)),
-        Request::EventSubscribe(params) => return event_subscribe::handle(world, params),
+        Request::UnitStop(params) => match unit_stop::handle(world, &params) {
+            Ok(work) => return Answered::Later(work),
+            Err(error) => Err(error),
+        },
+        Request::UnitEvict(params) => value(unit_evict::handle(world, &params)),
+        Request::UnitAlerts(params) => value(unit_alerts::handle(world, &params)),
+        Request::SignalDrain(params) => return Answered::Now(signal_drain::handle(world, &params)),
+        Request::SignalPending(params) => value(signal_pending::handle(world, &params)),
+        Request::EventSubscribe(params) => {
+            return Answered::Now(event_subscribe::handle(world, params));
+        }
     };
-    Reply { result, queue: None }
+    Answered::Now(Reply::of(result))
 }
 
 fn value<T: Serialize>(answer: Answer<T>) -> Answer<Value> {

@@ -10,11 +10,12 @@ use super::Sqlite;
 use crate::private;
 
 /// `user_version`: grows with each change of the tables.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 /// `application_id`: "iGD1".
 const APPLICATION: i64 = 0x6947_4431;
 
-pub(super) const TABLES: &str = "
+/// The tables of version 1.
+const FIRST: &str = "
     CREATE TABLE agents (id TEXT PRIMARY KEY, unit TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE messages (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, sender TEXT NOT NULL,
@@ -26,6 +27,37 @@ pub(super) const TABLES: &str = "
         level TEXT NOT NULL, text TEXT NOT NULL);
     CREATE INDEX log_of ON logs (agent, seq);
 ";
+
+/// What version 2 added: ends, and who is to be told of them.
+///
+/// A row of `deliveries` is a signal that a session has still to be told; a signal without one is
+/// done with and goes. So a session's cursor is the first delivery it has left, and several drainers
+/// of one session may finish in any order.
+const SECOND: &str = "
+    CREATE TABLE ends (
+        unit TEXT PRIMARY KEY, life TEXT NOT NULL, ended_at TEXT NOT NULL, record TEXT NOT NULL,
+        folder TEXT) WITHOUT ROWID;
+    CREATE TABLE alerts (unit TEXT PRIMARY KEY, alerts TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE monitors (
+        unit TEXT PRIMARY KEY, line INTEGER NOT NULL, events INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE sessions (
+        id TEXT NOT NULL, project TEXT NOT NULL, first_seen INTEGER NOT NULL,
+        last_seen INTEGER NOT NULL, PRIMARY KEY (id, project)) WITHOUT ROWID;
+    CREATE TABLE signals (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, unit TEXT NOT NULL, kind TEXT NOT NULL,
+        at TEXT NOT NULL, attention TEXT NOT NULL, snapshot TEXT NOT NULL, lifecycle TEXT,
+        event TEXT, digest TEXT);
+    CREATE INDEX end_of ON signals (unit) WHERE lifecycle IS NOT NULL;
+    CREATE TABLE deliveries (
+        session TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (session, seq)) WITHOUT ROWID;
+    CREATE INDEX delivery_of ON deliveries (seq);
+";
+
+/// Makes every table in an empty database.
+pub(super) fn make_tables(db: &Connection) -> Sqlite<()> {
+    db.execute_batch(FIRST)?;
+    db.execute_batch(SECOND)
+}
 
 /// Why a file cannot be the store.
 #[derive(Debug)]
@@ -113,15 +145,26 @@ fn check(db: &Connection) -> Result<(), Unusable> {
     match (number("application_id")?, number("user_version")?) {
         (0, 0) if tables == 0 => make_ours(db).map_err(Unusable::from),
         (APPLICATION, VERSION) => Ok(()),
+        (APPLICATION, 1) => upgrade(db).map_err(Unusable::from),
         (APPLICATION, version) => Err(Unusable::Newer(version)),
         _ => Err(Unusable::Foreign),
     }
 }
 
 fn make_ours(db: &Connection) -> Sqlite<()> {
-    db.execute_batch(&format!(
-        "BEGIN; {TABLES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; COMMIT;"
-    ))
+    let change = db.unchecked_transaction()?;
+    make_tables(&change)?;
+    change.pragma_update(None, "application_id", APPLICATION)?;
+    change.pragma_update(None, "user_version", VERSION)?;
+    change.commit()
+}
+
+/// From version 1.
+fn upgrade(db: &Connection) -> Sqlite<()> {
+    let change = db.unchecked_transaction()?;
+    change.execute_batch(SECOND)?;
+    change.pragma_update(None, "user_version", VERSION)?;
+    change.commit()
 }
 
 /// Renames the file, and what SQLite keeps beside it, to the first free `state.db.corrupt-N`.

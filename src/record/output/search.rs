@@ -100,15 +100,8 @@ impl Reader {
             let (entry, number) = place.of_line_that_ends(stretch, rest);
             let at = (entry.at > 0).then_some(entry.at);
             let bytes = stretch.bytes[first..rest - 1].to_vec();
-            lines.push(Line {
-                number,
-                stream: entry.stream,
-                at,
-                bytes,
-                cut: 0,
-                ended: true,
-                gap: None,
-            });
+            let line = Line::new(entry.stream);
+            lines.push(Line { number, at, bytes, ended: true, ..line });
         }
         self.add_parts(stretch, rest..stretch.bytes.len(), &mut place, lines);
     }

@@ -86,6 +86,8 @@ impl Keys {
     /// Takes the terminal, if it is ours, and makes the command's own like it.
     pub(super) fn renew(&mut self, pty: Option<&OwnedFd>) {
         let first = self.raw.renew();
+        // Ours, and yet not to be had: it is gone.
+        self.over |= !self.raw.has_keyboard() && !terminal::in_background();
         if let Some(pty) = pty {
             if let Some(settings) = first {
                 terminal::copy_settings(pty, &settings);

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, read};
 use rustix::process::{Pid, Signal};
-use signal_hook::consts::SIGTSTP;
+use signal_hook::consts::{SIGHUP, SIGTSTP};
 
 use super::capture::Capture;
 use super::monitor::{Change, Monitor};
@@ -242,11 +242,13 @@ impl Relay<'_> {
             News::Resized => self.child.pty.iter().for_each(terminal::copy_size),
             News::Continued => self.go_on(),
             News::FromTerminal(SIGTSTP) if self.going_on => self.stop_next = true,
-            News::Sent(number) if !terminal::is_hung_up() => {
-                self.tell(number, rustix::process::kill_process);
+            // By a shell, to all its jobs: the terminal told only the shell.
+            News::Sent(SIGHUP) if terminal::is_hung_up() && self.child.monitor().is_some() => {
+                self.tell_group(SIGHUP);
             }
-            News::Sent(number) | News::FromTerminal(number) => {
-                self.hung_up |= number == Signal::HUP.as_raw();
+            News::Sent(number) => self.tell(number, rustix::process::kill_process),
+            News::FromTerminal(number) => {
+                self.hung_up |= number == SIGHUP;
                 self.tell_group(number);
             }
         }

@@ -1,0 +1,151 @@
+//! `ig signals`: takes the signals that wait for a session and shows them.
+//!
+//! A signal counts as told once it was printed: the daemon keeps it until then.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::Outcome;
+use crate::error::Result;
+use crate::wire::client::Client;
+use crate::wire::request::{Drainer, Request, SignalDrain};
+use crate::wire::signal::{Digest, Signal, Signals};
+use crate::{autostart, neutral, paths, time};
+
+/// Show what this session should know, once: units that ended, lines of monitors
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Whose signals; without it those of the AI session we are in, else your own
+    #[arg(long, value_name = "ID")]
+    session: Option<String>,
+    /// Only look: they stay
+    #[arg(long)]
+    peek: bool,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Args {
+    pub(crate) fn run(self) -> Outcome {
+        autostart::ensure()?;
+        let session = self.session.clone().or_else(paths::session).unwrap_or_else(person);
+        let drainer = Drainer { session, project: paths::current_project() };
+        let mut client = Client::connect("ig")?;
+        let mut wanted =
+            SignalDrain { drainer, hold: true, peek: self.peek, limit: 1000, ..Default::default() };
+        let mut shown = 0;
+        loop {
+            let page = ask(&mut client, &wanted)?;
+            if page.signals.is_empty() {
+                break;
+            }
+            if self.show(&page.signals, shown == 0).is_err() {
+                // Nobody reads: not told, so they stay in the queue.
+                return Ok(ExitCode::SUCCESS);
+            }
+            shown += page.signals.len();
+            wanted.after = page.signals.last().map_or(0, |signal| signal.seq);
+            if !self.peek {
+                wanted.ack = page.signals.iter().map(|signal| signal.seq).collect();
+            }
+            if !page.more {
+                wanted.limit = 0;
+            }
+        }
+        self.close(shown)
+    }
+
+    /// Prints and flushes: what is returned as shown was.
+    fn show(&self, signals: &[Signal], is_first: bool) -> std::io::Result<()> {
+        let mut out = std::io::stdout().lock();
+        for (index, signal) in signals.iter().enumerate() {
+            if self.json {
+                let before = if is_first && index == 0 { OPEN } else { ",\n" };
+                write!(out, "{before}{}", json!(signal))?;
+            } else {
+                lines(signal).into_iter().try_for_each(|line| writeln!(out, "{line}"))?;
+            }
+        }
+        if self.json {
+            // Nothing of a page is left in a buffer: a newline is what flushes it.
+            writeln!(out)?;
+        }
+        out.flush()
+    }
+
+    fn close(&self, shown: usize) -> Outcome {
+        if self.json {
+            let begin = if shown == 0 { OPEN } else { "" };
+            let _ = writeln!(std::io::stdout(), "{begin}]}}");
+        } else if shown == 0 {
+            eprintln!("no signals");
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Asks; once more when the daemon went away meanwhile, so that what was printed is acknowledged.
+fn ask(client: &mut Client, wanted: &SignalDrain) -> Result<Signals> {
+    let request = Request::SignalDrain(wanted.clone());
+    client.call(&request).or_else(|_| {
+        autostart::ensure()?;
+        *client = Client::connect("ig")?;
+        client.call(&request)
+    })
+}
+
+const OPEN: &str = "{\"schema\":1,\"signals\":[\n";
+
+/// The session of whoever sits at this terminal.
+fn person() -> String {
+    let name = paths::var("USER").or_else(|| paths::var("LOGNAME"));
+    let name = name.unwrap_or_else(|| rustix::process::geteuid().as_raw().to_string());
+    format!("user:{name}")
+}
+
+/// A signal for people: a line, and one for each line of a monitor.
+fn lines(signal: &Signal) -> Vec<String> {
+    let at = signal.at.get(..19).unwrap_or(&signal.at).replace('T', " ");
+    let name = neutral::line(text(&signal.snapshot, "name").unwrap_or("-"));
+    let head = format!("{at}  {name}");
+    if let Some(digest) = &signal.digest {
+        return vec![format!("{at}  {}", folded(digest))];
+    }
+    let Some(event) = &signal.event else { return vec![format!("{head}  {}", end(signal))] };
+    if event.closing {
+        // The end says the same.
+        return Vec::new();
+    }
+    let suppressed = (event.suppressed > 0)
+        .then(|| format!("{head}  [{} lines came too fast]", event.suppressed));
+    let said = event.line.lines().map(|line| format!("{head}  {}", neutral::line(line)));
+    suppressed.into_iter().chain(said).collect()
+}
+
+/// How it ended and where to read on.
+fn end(signal: &Signal) -> String {
+    let unit = &signal.snapshot;
+    let number = |name: &str| unit[name].as_i64();
+    let how = match (number("exit_code"), number("signal")) {
+        (_, Some(signal)) => format!(": signal {signal}"),
+        (Some(code), None) => format!(": exit code {code}"),
+        (None, None) => ": nobody saw how".to_owned(),
+    };
+    let length = unit["duration_ms"].as_u64().map(std::time::Duration::from_millis);
+    let after = length.map(|length| format!(" after {}", time::human(length))).unwrap_or_default();
+    let status = signal.lifecycle.map_or("", |end| end.status.word());
+    format!("{status}{how}{after}; ig logs {}", signal.daemon_id)
+}
+
+fn folded(digest: &Digest) -> String {
+    let parts: Vec<String> =
+        digest.dropped.iter().map(|(what, count)| format!("{count} {what}")).collect();
+    format!("too many waited; dropped: {}", parts.join(", "))
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
+    value.get(name).and_then(Value::as_str)
+}

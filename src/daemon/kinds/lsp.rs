@@ -1,0 +1,50 @@
+//! Language servers: their state, and how often they had to be started again.
+
+use serde_json::{Map, Value, json};
+
+use super::{Model, ROOM, Seen, fields};
+use crate::wire::unit::{Status, Unit};
+
+#[derive(Debug)]
+pub(super) struct Lsp;
+
+impl Model for Lsp {
+    fn metadata(&self, seen: &Seen<'_>, _room: usize) -> Map<String, Value> {
+        let unit = seen.unit;
+        fields(json!({
+            "server_name": unit.name,
+            "command": unit.command,
+            "state": state(unit),
+            "exit_code": unit.exit_code,
+            "restart_count": unit.restarts,
+            "max_restarts": max_restarts(unit),
+        }))
+    }
+
+    fn output(&self, seen: &Seen<'_>) -> String {
+        let unit = seen.unit;
+        let most = max_restarts(unit).map_or("no end".to_owned(), |most| most.to_string());
+        let name = crate::neutral::line(&unit.name);
+        let head = format!("{name}: {}, restart {} of {most}\n", state(unit), unit.restarts);
+        head + &seen.tail(ROOM / 2)
+    }
+}
+
+fn state(unit: &Unit) -> String {
+    let said = unit.metadata.get("state").and_then(Value::as_str);
+    let seen = match unit.status {
+        Status::Pending => "starting",
+        Status::Running => said.unwrap_or("running"),
+        Status::Completed | Status::Killed => "stopped",
+        Status::Failed => "error",
+    };
+    seen.to_owned()
+}
+
+/// From `on-failure:3`, say. None: there is no limit.
+fn max_restarts(unit: &Unit) -> Option<u32> {
+    match unit.terms.restart.as_deref() {
+        None | Some("no") => Some(0),
+        Some(policy) => policy.split_once(':').and_then(|(_, most)| most.parse().ok()),
+    }
+}

@@ -1,0 +1,227 @@
+//! Signals: queued for the sessions that should know, and taken out when they were told.
+//!
+//! Queue first, then notify. An end is noted and queued in one step of the database, before its link
+//! under `live/` goes: a daemon that is killed in between finds the link, and that the end is noted.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+
+use super::alert::{self, Request};
+use super::kinds::Seen;
+use super::leases::{Fate, Guard};
+use super::monitors;
+use super::store::{Emission, End, Progress, Wants, nobody};
+use super::subscribers::Topic;
+use super::world::World;
+use crate::id::UnitId;
+use crate::record::Folder;
+use crate::wire::signal::{Attention, Pending, Signal, StreamEvent};
+use crate::wire::unit::{Kind, Unit};
+use crate::{private, time};
+
+/// The longest id of a session, bytes.
+const NAME_LIMIT: usize = 200;
+
+/// The file in a unit's folder in which whoever asks for its end leaves a session.
+const REQUEST: &str = "stop";
+
+impl World {
+    /// Notes the end of `unit` and queues what is to be told of it: what a monitor still had to say,
+    /// then the end. False when that could not be kept: then its link must stay.
+    pub(super) fn note_end(&mut self, unit: &Unit, words: Vec<StreamEvent>) -> bool {
+        let folder = self.state.get(&unit.id).and_then(|entry| entry.folder.clone());
+        let text = folder.as_ref().and_then(|dir| std::fs::read_to_string(dir.file(REQUEST)).ok());
+        let request = Request::read(text.as_deref());
+        let mut to = self.addressees(unit);
+        to.retain(|session| !request.sessions.contains(session));
+        let seen = Seen { unit, folder: folder.as_ref(), events: None };
+        let mut emissions = Vec::new();
+        if unit.kind == Kind::Monitor {
+            for event in words.into_iter().chain([monitors::closing(unit)]) {
+                emissions.push(emission(&seen, Attention::Now, Told::Event(event), &to));
+            }
+        }
+        if let Some(attention) = alert::attention(unit, unit.terms.alerts, &request) {
+            emissions.push(emission(&seen, attention, Told::End, &to));
+        }
+        let folder = folder.as_ref().map(|dir| dir.path().to_string_lossy().into_owned());
+        let end = End { unit: unit.clone(), folder };
+        match self.noted(|store| store.note_end(&end, &emissions)) {
+            Some(Some(seqs)) => self.announce(unit, &emissions, &seqs),
+            Some(None) => {}
+            None => return false,
+        }
+        self.store.lasts
+    }
+
+    /// Queues lines of the monitor `id`. False when that could not be kept.
+    pub(super) fn emit_event(
+        &mut self,
+        id: &UnitId,
+        progress: Progress,
+        event: StreamEvent,
+    ) -> bool {
+        let Some(entry) = self.state.get(id) else { return false };
+        let (unit, folder) = (entry.unit.clone(), entry.folder.clone());
+        let to = self.addressees(&unit);
+        let seen = Seen { unit: &unit, folder: folder.as_ref(), events: Some(progress.events) };
+        let emission = emission(&seen, Attention::Now, Told::Event(event), &to);
+        let queued = self.noted(|store| store.queue_event(id, progress, &emission));
+        let Some(seq) = queued else { return false };
+        self.announce(&unit, &[emission], &[seq]);
+        true
+    }
+
+    /// Who is to be told of `unit`: the session that owns it, else every session that lives in its
+    /// project, else the first one that will.
+    fn addressees(&mut self, unit: &Unit) -> Vec<String> {
+        if let Some(session) = owner(unit) {
+            return vec![session.to_owned()];
+        }
+        for (session, project) in self.subscribers.sessions() {
+            self.touch(&session, project.as_deref(), SystemTime::now());
+        }
+        let project = unit.project.as_deref();
+        let live = self.noted(|store| store.live_sessions(project)).unwrap_or_default();
+        if live.is_empty() { vec![nobody(project)] } else { live }
+    }
+
+    /// A sign of life of `session`.
+    pub(super) fn touch(&self, session: &str, project: Option<&Path>, at: SystemTime) {
+        self.noted(|store| store.touch(session, project, at));
+    }
+
+    /// The bell: those who listen may come and drain.
+    fn announce(&mut self, unit: &Unit, emissions: &[Emission], seqs: &[u64]) {
+        for (emission, seq) in emissions.iter().zip(seqs) {
+            if let Some(event) = &emission.event {
+                let topic = Topic::about("event", unit);
+                self.subscribers.publish(
+                    &topic,
+                    || json!({ "domain": "daemons", "unit": unit, "event": event }),
+                );
+            }
+            let topic = Topic { sessions: &emission.to, ..Topic::about("signal", unit) };
+            self.subscribers.publish(&topic, || bell(unit, emission, *seq));
+        }
+    }
+
+    /// What waits for `session` and fits into an answer; `take` says what does. With a guard, unless
+    /// there is nothing.
+    pub(super) fn drain(
+        &mut self,
+        session: &str,
+        take: impl FnMut(&Signal) -> bool,
+    ) -> (Vec<Signal>, bool, Option<Guard>) {
+        let except = self.leases.out_for(session);
+        let (signals, more) = self.read_queue(&Wants { session, after: 0, except: &except }, take);
+        let seqs: Vec<u64> = signals.iter().map(|signal| signal.seq).collect();
+        let guard = (!seqs.is_empty()).then(|| self.leases.give(session, seqs));
+        (signals, more, guard)
+    }
+
+    /// Signals of a queue as long as `take` wants them, and whether there are more.
+    pub(super) fn read_queue(
+        &self,
+        wants: &Wants<'_>,
+        mut take: impl FnMut(&Signal) -> bool,
+    ) -> (Vec<Signal>, bool) {
+        let (mut signals, mut more) = (Vec::new(), false);
+        self.noted(|store| {
+            store.waiting(wants, |signal| {
+                more = !take(&signal);
+                if !more {
+                    signals.push(signal);
+                }
+                !more
+            })
+        });
+        (signals, more)
+    }
+
+    /// What waits for `session` and is not on its way.
+    pub(super) fn pending(&self, session: &str) -> Pending {
+        let except = self.leases.out_for(session);
+        self.noted(|store| store.pending(session, &except)).unwrap_or_default()
+    }
+
+    /// `session` was told these.
+    pub(super) fn drained(&mut self, session: &str, seqs: &[u64]) {
+        if !seqs.is_empty() {
+            self.leases.acknowledge(session, seqs);
+            self.noted(|store| store.drained(session, seqs));
+        }
+    }
+
+    /// An answer arrived, or its connection broke. In the second case others of that session are
+    /// told that there is something for them.
+    pub(super) fn settle(&mut self, fate: Fate) {
+        match fate {
+            Fate::Taken(lease) => {
+                if let Some(lease) = self.leases.end(lease) {
+                    self.noted(|store| store.drained(&lease.session, &lease.seqs));
+                }
+            }
+            Fate::Broken(lease) => {
+                let Some(lease) = self.leases.end(lease) else { return };
+                let sessions = [lease.session];
+                let topic = Topic { sessions: &sessions, ..Topic::to_nobody("signal") };
+                let seq = lease.seqs.first();
+                self.subscribers
+                    .publish(&topic, || json!({ "seq": seq, "sessions": sessions, "again": true }));
+            }
+        }
+    }
+}
+
+/// Whether `name` can be a session's. Any client makes its own.
+pub(super) fn is_session(name: &str) -> bool {
+    !name.is_empty() && name.len() <= NAME_LIMIT && !name.chars().any(char::is_control)
+}
+
+/// The session that owns `unit`.
+pub(super) fn owner(unit: &Unit) -> Option<&str> {
+    unit.session.as_deref().filter(|session| is_session(session))
+}
+
+/// What an emission tells.
+enum Told {
+    End,
+    Event(StreamEvent),
+}
+
+fn emission(seen: &Seen<'_>, attention: Attention, told: Told, to: &[String]) -> Emission {
+    let (lifecycle, event) = match told {
+        Told::End => (Some(seen.unit.status), None),
+        Told::Event(event) => (None, Some(event)),
+    };
+    Emission {
+        unit: seen.unit.id.to_string(),
+        kind: seen.unit.kind,
+        at: time::now(),
+        attention,
+        snapshot: seen.snapshot(),
+        lifecycle,
+        event,
+        to: to.to_vec(),
+    }
+}
+
+fn bell(unit: &Unit, emission: &Emission, seq: u64) -> Value {
+    let sessions: Vec<&String> = emission.to.iter().filter(|s| !s.starts_with('\u{1}')).collect();
+    json!({
+        "seq": seq, "daemon_id": unit.id, "name": unit.name, "attention": emission.attention,
+        "status": unit.status, "sessions": sessions,
+    })
+}
+
+/// Leaves word in the folder that `session` asks for the end of the unit.
+pub(super) fn leave_request(folder: &Folder, session: Option<&str>) {
+    use std::io::Write;
+    let line = session.map(|session| format!("{session}\n")).unwrap_or_default();
+    if let Ok(mut file) = private::append(&folder.file(REQUEST)) {
+        let _ = file.write_all(line.as_bytes());
+    }
+}

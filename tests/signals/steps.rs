@@ -1,0 +1,187 @@
+//! The daemon is killed before each single write that it makes: to its database, to a socket, to the
+//! folder of links. strace does the killing, one step further each time.
+
+use std::process::{Child, Stdio};
+
+use serde_json::json;
+
+use crate::raw::Raw;
+use crate::support::{Sandbox, tool, wait_until};
+use crate::{Start, drain, ends, id, pending};
+
+/// What the daemon does that others can see, but for reading.
+const STEPS: &str = "pwrite64,ftruncate,fsync,fdatasync,unlink,unlinkat,sendto";
+
+/// A daemon that dies when it comes to its step `number`.
+struct Doomed(Child);
+
+impl Doomed {
+    fn start(world: &Sandbox, number: usize) -> Self {
+        Self::under(world, &format!("inject={STEPS}:signal=KILL:when={number}"))
+    }
+
+    /// A daemon under strace that meets with `fault`.
+    fn under(world: &Sandbox, fault: &str) -> Self {
+        let mut command = world.command("strace");
+        command.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={STEPS}")]);
+        command.args(["-e", fault]);
+        command.args(["ig", "daemon", "serve"]).stdin(Stdio::null()).stderr(Stdio::null());
+        Self(command.spawn().unwrap())
+    }
+
+    fn is_dead(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_some()
+    }
+}
+
+impl Drop for Doomed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn an_end_that_cannot_be_kept_is_told_once_it_can() {
+    if tool("strace").is_none() {
+        return;
+    }
+    let world = Sandbox::with_project();
+    world.ok(&["daemon", "start"]);
+    world.kill_daemon();
+    // The disk is full from the start, or from some write on.
+    for write in (1..30).step_by(3) {
+        let full = Doomed::under(&world, &format!("inject=pwrite64:error=ENOSPC:when={write}+"));
+        wait_until("it answers", || has_answered(&world));
+        let name = format!("job{write}");
+        let start = Start { name: &name, session: Some("s"), script: "exit 1", ..Start::default() };
+        let unit = start.run(&world)["id"].clone();
+        wait_until("its end is known", || {
+            Raw::greeted(&world).ok("unit.get", &json!({ "id": unit }))["status"] == "failed"
+        });
+        world.kill_daemon();
+        drop(full);
+        world.ok(&["daemon", "start"]);
+        assert_eq!(ends(&drain(&world, "s")), [(name, "failed".to_owned())], "from {write} on");
+        let link = world.state().join("live").join(unit.as_str().unwrap());
+        assert!(link.symlink_metadata().is_err());
+        world.kill_daemon();
+    }
+}
+
+fn has_answered(world: &Sandbox) -> bool {
+    world.command("ig").args(["daemon", "status"]).output().unwrap().status.success()
+}
+
+/// Kills the daemon at step after step, until it lives through `act`; after each, `check` looks with
+/// a daemon that is sound. `act` waits for its effect or for the daemon's death.
+fn at_every_step(
+    world: &Sandbox,
+    act: impl Fn(usize, &mut dyn FnMut() -> bool),
+    check: impl Fn(usize),
+) {
+    for number in 1.. {
+        let mut doomed = Doomed::start(world, number);
+        wait_until("it answers or is dead", || doomed.is_dead() || has_answered(world));
+        act(number, &mut || doomed.is_dead());
+        let survived = !doomed.is_dead();
+        world.kill_daemon();
+        drop(doomed);
+        world.ok(&["daemon", "start"]);
+        check(number);
+        world.kill_daemon();
+        if survived {
+            assert!(number > 5, "there is more to an end than {number} steps");
+            eprintln!("killed at {} steps", number - 1);
+            return;
+        }
+    }
+}
+
+#[test]
+fn an_end_is_told_once_whichever_step_the_daemon_dies_at() {
+    if tool("strace").is_none() {
+        return;
+    }
+    let world = Sandbox::with_project();
+    world.ok(&["daemon", "start"]);
+    world.kill_daemon();
+    let gate = |number: usize| world.home().join(format!("gate{number}"));
+    at_every_step(
+        &world,
+        |number, is_dead| {
+            let script =
+                format!("until [ -e {} ]; do sleep 0.01; done; exit 1", gate(number).display());
+            let (name, terms) = (format!("job{number}"), Some(json!({})));
+            let start = Start {
+                name: &name,
+                session: Some("s"),
+                kind: Some("monitor"),
+                terms,
+                script: &script,
+            };
+            let mut command = start.command(&world);
+            let unit = id(&crate::spawn(command.env("IDLERGEAR_NO_AUTOSTART", "1")));
+            std::fs::write(gate(number), "").unwrap();
+            let link = world.state().join("live").join(unit);
+            wait_until("its end is noted", || is_dead() || link.symlink_metadata().is_err());
+        },
+        |number| {
+            let live = world.state().join("live");
+            wait_until("its end is noted", || live.read_dir().unwrap().next().is_none());
+            let signals = drain(&world, "s");
+            assert_eq!(ends(&signals), [(format!("job{number}"), "failed".to_owned())]);
+            let closing = signals.iter().filter(|s| s["event"]["closing"] == true).count();
+            assert_eq!((closing, signals.len()), (1, 2), "step {number}: {signals:?}");
+        },
+    );
+}
+
+#[test]
+fn a_drain_loses_nothing_whichever_step_the_daemon_dies_at() {
+    if tool("strace").is_none() {
+        return;
+    }
+    let world = Sandbox::with_project();
+    let told = std::cell::RefCell::new(std::collections::BTreeMap::new());
+    let take = |name: &str, seq: u64| {
+        let known = told.borrow_mut().entry(name.to_owned()).or_insert(seq).to_owned();
+        assert_eq!(known, seq, "a repeat has the same number");
+    };
+    let fail = |number: usize| {
+        let name = format!("job{number}");
+        let start = Start { name: &name, session: Some("s"), script: "exit 1", ..Start::default() };
+        let mut command = start.command(&world);
+        crate::spawn(command.env("IDLERGEAR_NO_AUTOSTART", "1"));
+    };
+    fail(1);
+    at_every_step(
+        &world,
+        |_, is_dead| {
+            let mut command = world.command("ig");
+            command
+                .args(["signals", "--session", "s", "--json"])
+                .env("IDLERGEAR_NO_AUTOSTART", "1");
+            let text = command.output().unwrap().stdout;
+            for line in String::from_utf8(text).unwrap().lines() {
+                let line = serde_json::from_str(line.trim_end_matches(','));
+                let signal: serde_json::Value = line.unwrap_or_default();
+                if let Some(name) = signal["snapshot"]["name"].as_str() {
+                    take(name, signal["seq"].as_u64().unwrap());
+                }
+            }
+            // One more answer: by then it has noted that the first arrived, or it is dead.
+            has_answered(&world);
+            is_dead();
+        },
+        |number| {
+            for signal in drain(&world, "s") {
+                take(signal["snapshot"]["name"].as_str().unwrap(), signal["seq"].as_u64().unwrap());
+            }
+            assert!(told.borrow().contains_key(&format!("job{number}")), "step {number}");
+            assert_eq!(pending(&world, "s"), 0);
+            fail(number + 1);
+            wait_until("the next one waits", || pending(&world, "s") == 1);
+        },
+    );
+}
