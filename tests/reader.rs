@@ -218,13 +218,12 @@ proptest! {
         let dropped = |reader: Reader| -> (Vec<u64>, u64) {
             let (mut numbers, mut missing) = (Vec::new(), 0);
             for line in all(reader) {
-                match line.gap {
-                    Some(gap) => missing += gap.last + 1 - gap.first,
-                    None => {
-                        assert_eq!(String::from_utf8(line.bytes).unwrap(), line.number.to_string());
-                        numbers.push(line.number);
-                    }
+                if let Some(gap) = line.gap {
+                    missing += gap.last + 1 - gap.first;
+                    continue;
                 }
+                assert_eq!(String::from_utf8(line.bytes).unwrap(), line.number.to_string());
+                numbers.push(line.number);
             }
             (numbers, missing)
         };
