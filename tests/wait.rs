@@ -156,7 +156,7 @@ fn ready_goes_by_the_units_terms() {
     world.write("go", "");
     let mut below = world.command("ig");
     below.args(["wait", "u"]).current_dir(world.project().join("below"));
-    assert!(below.env("IDLERGEAR_NO_DAEMON", "1").status().unwrap().success());
+    assert!(below.env("IDLERGEAR_NO_DAEMON", "1").output().unwrap().status.success());
     end(&world);
 
     start(
