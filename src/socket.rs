@@ -7,7 +7,7 @@ use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
@@ -47,21 +47,19 @@ pub fn recorded() -> Option<Recorded> {
     })
 }
 
-/// How long a daemon may have no room for another caller.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How often a daemon is tried that has no room for another caller, and how long is between.
+const ATTEMPTS: u32 = 400;
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Connects to the daemon of this user, and to nobody else's.
 pub fn connect() -> Result<UnixStream> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match attempt()? {
-            Some(stream) => return Ok(stream),
-            None if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(5)),
-            None => {
-                return Err(Error::new("the daemon does not answer").next("ig daemon restart"));
-            }
+    for _ in 0..ATTEMPTS {
+        if let Some(stream) = attempt()? {
+            return Ok(stream);
         }
+        std::thread::sleep(PAUSE);
     }
+    Err(Error::new("the daemon does not answer").next("ig daemon restart"))
 }
 
 /// Whether a daemon is there, if only one that has no room for callers now. Never waits.

@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 use crate::wire::signal::Attention;
 use crate::wire::unit::{Alerts, Kind, Status, Unit};
 
+/// What the names of people's own sessions begin with.
+const PERSON: &str = "user:";
+
 /// Who asked for the end of a unit, as the file in its folder says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Request {
@@ -19,6 +22,13 @@ impl Request {
     pub(super) fn read(text: Option<&str>) -> Self {
         let lines = text.unwrap_or_default().lines().map(str::trim).filter(|line| !line.is_empty());
         Self { made: text.is_some(), sessions: lines.map(str::to_owned).collect() }
+    }
+
+    /// Whether `session` asked: it needs not be told. Where no session did, a person did, whatever
+    /// the terminal.
+    pub(super) fn is_by(&self, session: &str) -> bool {
+        let by_person = self.made && self.sessions.is_empty();
+        self.sessions.contains(session) || (by_person && session.starts_with(PERSON))
     }
 }
 
@@ -91,7 +101,12 @@ mod tests {
         let killed = unit(Status::Killed, Some(9));
         assert_eq!(told(&killed, Alerts::default(), Some("")), None);
         assert_eq!(told(&killed, ALL, Some("s\n")), Some(Attention::Now));
-        assert_eq!(Request::read(Some("s\n\nt\n")).sessions.len(), 2);
+        let request = |text| Request::read(text);
+        assert_eq!(request(Some("s\n\nt\n")).sessions.len(), 2);
+        let by = |text| ["s", "user:me"].map(|session| request(text).is_by(session));
+        assert_eq!(by(None), [false, false]);
+        assert_eq!(by(Some("")), [false, true], "a person");
+        assert_eq!(by(Some("s")), [true, false]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::logs::Row;
 use crate::record::Folder;
 use crate::record::index::Stream;
 use crate::record::output::{Line, Reader};
-use crate::wire::signal::StreamEvent;
+use crate::wire::signal::{Attention, StreamEvent};
 use crate::wire::unit::{Kind, Unit};
 
 /// Lines that come within this time are told together.
@@ -183,7 +183,7 @@ impl World {
         let Some(event) = monitor.gatherer.event() else { return };
         let progress = monitor.gatherer.progress;
         self.state.heard(id, progress.events);
-        let kept = self.emit_event(id, progress, event);
+        let kept = self.emit_event(id, progress, Attention::Now, event);
         let Some(monitor) = self.monitors.get_mut(id) else { return };
         if kept {
             monitor.gatherer.told(now);

@@ -78,6 +78,12 @@ impl Policy {
         Next::Again(wait.min(LONGEST))
     }
 
+    /// How often in a row it is started again at most.
+    #[cfg(feature = "full")]
+    pub fn most(&self) -> u32 {
+        self.most
+    }
+
     /// `2 of 5`.
     pub fn count(&self) -> String {
         format!("{} of {}", self.in_a_row, self.most)

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Model, ROOM, Seen, fields};
+use crate::run::restart::Policy;
 use crate::wire::unit::{Status, Unit};
 
 #[derive(Debug)]
@@ -23,7 +24,7 @@ impl Model for Lsp {
 
     fn output(&self, seen: &Seen<'_>) -> String {
         let unit = seen.unit;
-        let most = max_restarts(unit).map_or("no end".to_owned(), |most| most.to_string());
+        let most = max_restarts(unit);
         let name = crate::neutral::line(&unit.name);
         let head = format!("{name}: {}, restart {} of {most}\n", state(unit), unit.restarts);
         head + &seen.tail(ROOM / 2)
@@ -41,10 +42,7 @@ fn state(unit: &Unit) -> String {
     seen.to_owned()
 }
 
-/// From `on-failure:3`, say. None: there is no limit.
-fn max_restarts(unit: &Unit) -> Option<u32> {
-    match unit.terms.restart.as_deref() {
-        None | Some("no") => Some(0),
-        Some(policy) => policy.split_once(':').and_then(|(_, most)| most.parse().ok()),
-    }
+fn max_restarts(unit: &Unit) -> u32 {
+    let policy = unit.terms.restart.as_deref().and_then(Policy::parse);
+    policy.map_or(0, |policy| policy.most())
 }

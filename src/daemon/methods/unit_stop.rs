@@ -18,8 +18,8 @@ pub(super) fn handle(world: &mut World, params: &UnitStop) -> Answer<JoinHandle<
     let found = live(world, &params.id, params.project.as_deref())?;
     world.refresh(&found.id);
     let unit = live(world, found.id.as_str(), None)?;
-    let session = params.session.clone();
     let grace = params.grace_ms.map_or(stop::GRACE, Duration::from_millis);
+    let session = params.session.clone();
     Ok(spawn_blocking(move || {
         let stopped = stop::stop_for(&unit, grace, session.as_deref());
         Reply::of(match stopped {
