@@ -117,7 +117,7 @@ fn the_callers_environment_and_folder_are_the_childs() {
     world.0.write("below/x", "");
     let mut command = world.command(&["run", "start", "echo $COLOUR; pwd", "--name", "env"]);
     command.env("COLOUR", "blue").current_dir(world.0.project().join("below"));
-    assert!(command.status().unwrap().success());
+    assert!(command.output().unwrap().status.success());
     world.end_of("env");
     let below = world.0.project().join("below").canonicalize().unwrap();
     assert_eq!(world.ok(&["output", "env"]), format!("blue\n{}\n", below.display()));
