@@ -62,6 +62,12 @@ impl Policy {
         Err("it is `no`, `on-failure[:N]` or `always[:N]`".to_owned())
     }
 
+    /// How often in a row it starts something again.
+    #[cfg(feature = "full")]
+    pub fn most(self) -> u32 {
+        self.most
+    }
+
     /// What follows a run that lasted so long and ended like this.
     pub fn after(&mut self, end: End, lasted: Duration) -> Next {
         if !self.wants(end) {

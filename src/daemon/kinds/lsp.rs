@@ -3,6 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{Model, ROOM, Seen, fields};
+use crate::run::restart::Policy;
+use crate::wait;
 use crate::wire::unit::{Status, Unit};
 
 #[derive(Debug)]
@@ -23,7 +25,7 @@ impl Model for Lsp {
 
     fn output(&self, seen: &Seen<'_>) -> String {
         let unit = seen.unit;
-        let most = max_restarts(unit).map_or("no end".to_owned(), |most| most.to_string());
+        let most = max_restarts(unit);
         let name = crate::neutral::line(&unit.name);
         let head = format!("{name}: {}, restart {} of {most}\n", state(unit), unit.restarts);
         head + &seen.tail(ROOM / 2)
@@ -34,6 +36,7 @@ fn state(unit: &Unit) -> String {
     let said = unit.metadata.get("state").and_then(Value::as_str);
     let seen = match unit.status {
         Status::Pending => "starting",
+        Status::Running if is_starting(unit) => "starting",
         Status::Running => said.unwrap_or("running"),
         Status::Completed | Status::Killed => "stopped",
         Status::Failed => "error",
@@ -41,10 +44,12 @@ fn state(unit: &Unit) -> String {
     seen.to_owned()
 }
 
-/// From `on-failure:3`, say. None: there is no limit.
-fn max_restarts(unit: &Unit) -> Option<u32> {
-    match unit.terms.restart.as_deref() {
-        None | Some("no") => Some(0),
-        Some(policy) => policy.split_once(':').and_then(|(_, most)| most.parse().ok()),
-    }
+/// It is between two starts, or has yet to listen on the port that makes it ready.
+fn is_starting(unit: &Unit) -> bool {
+    unit.process.is_none() || (!unit.ready && wait::lacks_its_port(unit))
+}
+
+/// The maximum of its policy, also of one that names none; without a policy it starts once.
+fn max_restarts(unit: &Unit) -> u32 {
+    unit.terms.restart.as_deref().and_then(Policy::parse).map_or(0, Policy::most)
 }
