@@ -6,8 +6,10 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
+use idlergear::config::Bounds;
 use idlergear::record::index::{Entry, INDEX, Stream};
 use idlergear::record::output::{Line, Reader};
+use idlergear::run::capture::Capture;
 use proptest::prelude::*;
 
 /// One write of the command: when, where, what.
@@ -183,4 +185,76 @@ proptest! {
         }
         prop_assert_eq!(told, whole.collect::<Vec<_>>());
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 48, ..ProptestConfig::default() })]
+
+    /// A log that was cut in its middle: every line has its own number, and the gap has all others.
+    #[test]
+    fn a_cut_log_has_right_numbers_and_one_gap(
+        last in 0..3000_u64,
+        sizes in prop::collection::vec(1..90_usize, 1..20),
+        most in 500..9000_u64,
+        count in 1..50_usize,
+        number in 1..3000_u64,
+        lost in any::<bool>(),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let bounds = Bounds { max_run_bytes: most, head_bytes: most / 3, min_free_bytes: 0 };
+        let mut capture = Capture::new(Some(dir.path()), &bounds);
+        let text: String = (1..=last).fold(String::new(), |text, n| text + &n.to_string() + "\n");
+        let mut rest = text.as_bytes();
+        for size in sizes.iter().cycle() {
+            if rest.is_empty() {
+                break;
+            }
+            // A chunk has whole lines, so that none is cut in two.
+            let end = rest.iter().skip(*size).position(|byte| *byte == b'\n');
+            let (chunk, after) = rest.split_at(end.map_or(rest.len(), |end| size + end + 1));
+            capture.store(Stream::Stdout, chunk);
+            rest = after;
+        }
+        let dropped = |reader: Reader| -> (Vec<u64>, u64) {
+            let (mut numbers, mut missing) = (Vec::new(), 0);
+            for line in all(reader) {
+                if let Some(gap) = line.gap {
+                    missing += gap.last + 1 - gap.first;
+                    continue;
+                }
+                assert_eq!(String::from_utf8(line.bytes).unwrap(), line.number.to_string());
+                numbers.push(line.number);
+            }
+            (numbers, missing)
+        };
+        let (kept, missing) = dropped(closed(dir.path(), None));
+        prop_assert_eq!(kept.len() as u64 + missing, last);
+        prop_assert!(kept.is_sorted());
+        let end = kept.len().saturating_sub(count);
+        prop_assert_eq!(&dropped(closed(dir.path(), None).tail(count)).0, &kept[end..]);
+        let from: Vec<u64> = kept.iter().copied().filter(|n| *n >= number).collect();
+        prop_assert_eq!(dropped(closed(dir.path(), None).from_line(number)).0, from);
+        if lost && missing == 0 {
+            for file in fs::read_dir(dir.path()).unwrap().flatten() {
+                if file.file_name().to_str().unwrap().starts_with(INDEX) {
+                    fs::remove_file(file.path()).unwrap();
+                }
+            }
+            prop_assert_eq!(dropped(closed(dir.path(), None)).0, kept);
+        }
+    }
+}
+
+fn all(mut reader: Reader) -> Vec<Line> {
+    reader.close();
+    let mut lines = Vec::new();
+    loop {
+        let more = reader.lines();
+        if more.is_empty() {
+            break;
+        }
+        lines.extend(more);
+    }
+    lines.extend(reader.rest());
+    lines
 }

@@ -8,6 +8,23 @@ use std::process::Output;
 
 use support::{Sandbox, stderr, stdout, succeed, tool, wait_until};
 
+/// A project whose unit `u` ends with it, also when a test fails.
+struct World(Sandbox);
+
+impl std::ops::Deref for World {
+    type Target = Sandbox;
+
+    fn deref(&self) -> &Sandbox {
+        &self.0
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        ig(&self.0, &["stop", "u", "--force"]);
+    }
+}
+
 fn ig(world: &Sandbox, args: &[&str]) -> Output {
     world.command("ig").args(args).env("IDLERGEAR_NO_DAEMON", "1").output().unwrap()
 }
@@ -49,7 +66,7 @@ fn a_port_counts_only_when_the_units_own_tree_listens() {
     if tool("python3").is_none() {
         return;
     }
-    let world = Sandbox::with_project();
+    let world = World(Sandbox::with_project());
     start(&world, &[], SERVER);
     let port = port_of(&world);
     assert!(wait(&world, "ready").status.success());
@@ -72,7 +89,7 @@ fn http_wants_an_answer_that_is_no_failure() {
     if tool("python3").is_none() {
         return;
     }
-    let world = Sandbox::with_project();
+    let world = World(Sandbox::with_project());
     start(&world, &["--ready", "http:/"], SERVER);
     let port = port_of(&world);
     assert!(wait(&world, "ready").status.success());
@@ -86,7 +103,7 @@ fn http_wants_an_answer_that_is_no_failure() {
 
 #[test]
 fn lines_files_and_commands() {
-    let world = Sandbox::with_project();
+    let world = World(Sandbox::with_project());
     let script = "echo before; until [ -e go ]; do sleep 0.05; done
         echo 'now: 42'; touch made; until [ -e end ]; do sleep 0.05; done; printf last";
     let id = start(&world, &[], script);
@@ -115,7 +132,7 @@ fn lines_files_and_commands() {
 
 #[test]
 fn exit_gives_the_units_own_code() {
-    let world = Sandbox::with_project();
+    let world = World(Sandbox::with_project());
     for (command, code) in
         [("exit 0", 0), ("exit 37", 37), ("kill -TERM $$", 143), ("kill -SEGV $$", 139)]
     {
@@ -131,7 +148,7 @@ fn exit_gives_the_units_own_code() {
 
 #[test]
 fn an_early_death_tells_its_cause_and_last_lines() {
-    let world = Sandbox::with_project();
+    let world = World(Sandbox::with_project());
     let id = start(
         &world,
         &["--ready", "port"],
@@ -147,7 +164,7 @@ fn an_early_death_tells_its_cause_and_last_lines() {
 
 #[test]
 fn ready_goes_by_the_units_terms() {
-    let world = Sandbox::with_project();
+    let world = World(Sandbox::with_project());
     world.write("below/x", "");
     // Its own word does not count when it said what does; and paths are meant from its own folder.
     let script = "source \"$(ig-agent lib)\"; idlergear_ready; until [ -e go ]; do sleep 0.05; done; touch below/up; sleep 60";
@@ -156,7 +173,7 @@ fn ready_goes_by_the_units_terms() {
     world.write("go", "");
     let mut below = world.command("ig");
     below.args(["wait", "u"]).current_dir(world.project().join("below"));
-    assert!(below.env("IDLERGEAR_NO_DAEMON", "1").status().unwrap().success());
+    assert!(below.env("IDLERGEAR_NO_DAEMON", "1").output().unwrap().status.success());
     end(&world);
 
     start(
@@ -175,7 +192,7 @@ fn ready_goes_by_the_units_terms() {
 
 #[test]
 fn idle_is_a_pause_in_its_output() {
-    let world = Sandbox::with_project();
+    let world = World(Sandbox::with_project());
     start(&world, &[], "until [ -e quiet ]; do echo x; sleep 0.02; done; sleep 60");
     assert!(
         in_vain(&world, "idle:5s")
@@ -188,7 +205,7 @@ fn idle_is_a_pause_in_its_output() {
 
 #[test]
 fn what_makes_no_sense_is_refused_at_once() {
-    let world = Sandbox::with_project();
+    let world = World(Sandbox::with_project());
     for (until, words) in [
         (
             "soon",

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::wire::client::Client;
 use crate::wire::request::{Drainer, Request, SignalDrain};
 use crate::wire::signal::{Digest, Signal, Signals};
-use crate::{autostart, neutral, paths, time};
+use crate::{autostart, ending, neutral, paths, time};
 
 /// Show what this session should know, once: units that ended, lines of monitors
 #[derive(Debug, clap::Args)]
@@ -128,15 +128,12 @@ fn lines(signal: &Signal) -> Vec<String> {
 /// How it ended and where to read on.
 fn end(signal: &Signal) -> String {
     let unit = &signal.snapshot;
-    let number = |name: &str| unit[name].as_i64();
-    let how = match (number("exit_code"), number("signal")) {
-        (_, Some(signal)) => format!(": signal {signal}"),
-        (Some(code), None) => format!(": exit code {code}"),
-        (None, None) => ": nobody saw how".to_owned(),
-    };
+    let number = |name: &str| unit[name].as_i64().and_then(|number| i32::try_from(number).ok());
+    let status = signal.lifecycle.map_or("", |end| end.status.word());
+    let how = ending::words(number("exit_code"), number("signal"));
+    let how = if how == status { String::new() } else { format!(": {how}") };
     let length = unit["duration_ms"].as_u64().map(std::time::Duration::from_millis);
     let after = length.map(|length| format!(" after {}", time::human(length))).unwrap_or_default();
-    let status = signal.lifecycle.map_or("", |end| end.status.word());
     format!("{status}{how}{after}; ig logs {}", signal.daemon_id)
 }
 

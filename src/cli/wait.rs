@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::neutral;
 use crate::record::scope;
 use crate::wait::{Until, Wait};
+use crate::wire::unit::Unit;
 
 /// Wait until a unit is ready, has ended, or something can be seen of it
 #[derive(Debug, clap::Args)]
@@ -68,14 +69,28 @@ impl Args {
     pub(crate) fn run(self) -> Outcome {
         let (_, folder) = scope::find(&self.id)?;
         let here = std::env::current_dir().unwrap_or_default();
-        let (code, mut unit) =
-            Wait { until: self.until, limit: self.timeout, here }.run(&folder)?;
+        let wait = Wait { until: self.until, limit: self.timeout, here };
+        let (code, mut unit) = wait.run(&folder)?;
         super::figures::add(std::slice::from_mut(&mut unit));
         if self.json {
             println!("{:#}", json!(unit));
         } else {
-            eprintln!("{} ({}): {}", neutral::line(&unit.name), unit.id, super::ps::state(&unit));
+            eprintln!("{}", line(&wait.until, &unit));
         }
         Ok(ExitCode::from(code))
     }
+}
+
+/// `web (b3k9x0a1z) is ready, port 8000`, `web (b3k9x0a1z) has ended: failed (3)`.
+fn line(until: &Until, unit: &Unit) -> String {
+    let mut line = format!("{} ({}) {}", neutral::line(&unit.name), unit.id, until.so());
+    if unit.status.is_terminal() {
+        line.push_str(": ");
+        line.push_str(&super::ps::state(unit));
+    }
+    for (index, port) in unit.ports.iter().enumerate() {
+        line.push_str(if index == 0 { ", port " } else { ", " });
+        line.push_str(&port.to_string());
+    }
+    line
 }

@@ -11,6 +11,7 @@ use crate::neutral::line;
 use crate::os::{self, Identity};
 use crate::port::{self, Claim, Owner};
 use crate::record::scope;
+use crate::stop;
 use crate::wire::unit::Unit;
 
 /// Tell who listens on a TCP port
@@ -70,13 +71,29 @@ fn find(port: u16) -> Who {
     }
 }
 
-/// The live unit to whose tree one of `pids` belongs, the innermost: a unit inside a unit is younger.
+/// The live unit to which one of `pids` belongs, and all of its processes. The mark in a process's
+/// environment names the innermost; without one, its ancestors tell.
 fn unit_of(pids: &[u32]) -> Option<(Unit, Vec<Identity>)> {
-    let live = scope::everywhere().into_iter().filter(|unit| !unit.status.is_terminal());
-    let trees = live.map(|unit| (crate::stop::processes(&unit), unit));
+    let mut live = scope::everywhere();
+    live.retain(|unit| !unit.status.is_terminal());
+    let marks: Vec<String> =
+        pids.iter().filter_map(|pid| os::variable(*pid, "IDLERGEAR_RUN_ID")).collect();
+    let marked = live.iter().find(|unit| marks.iter().any(|mark| mark == unit.id.as_str()));
+    let found = marked.or_else(|| around(&live, pids))?.clone();
+    let tree = stop::processes(&found);
+    Some((found, tree))
+}
+
+/// The youngest unit with one of `pids` in its tree.
+fn around<'a>(live: &'a [Unit], pids: &[u32]) -> Option<&'a Unit> {
+    let rooted: Vec<(&Unit, u32)> = live
+        .iter()
+        .filter_map(|unit| Some((unit, unit.process.as_ref().filter(|own| own.is_alive())?.pid)))
+        .collect();
+    let roots: Vec<u32> = rooted.iter().map(|(_, root)| *root).collect();
     let owns = |tree: &[Identity]| tree.iter().any(|process| pids.contains(&process.pid));
-    let found = trees.rev().find(|(tree, _)| owns(tree));
-    found.map(|(tree, unit)| (unit, tree))
+    let found = os::trees(&roots).iter().rposition(|tree| owns(tree))?;
+    rooted.get(found).map(|(unit, _)| *unit)
 }
 
 impl Who {

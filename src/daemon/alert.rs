@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 use crate::wire::signal::Attention;
 use crate::wire::unit::{Alerts, Kind, Status, Unit};
 
+/// What the names of people's own sessions begin with.
+const PERSON: &str = "user:";
+
 /// Who asked for the end of a unit, as the file in its folder says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Request {
@@ -20,6 +23,13 @@ impl Request {
         let lines = text.unwrap_or_default().lines().map(str::trim).filter(|line| !line.is_empty());
         Self { made: text.is_some(), sessions: lines.map(str::to_owned).collect() }
     }
+
+    /// Whether `session` asked: it needs not be told. Where no session did, a person did, whatever
+    /// the terminal.
+    pub(super) fn is_by(&self, session: &str) -> bool {
+        let by_person = self.made && self.sessions.is_empty();
+        self.sessions.contains(session) || (by_person && session.starts_with(PERSON))
+    }
 }
 
 /// How loudly the end of `unit` is told; none: not at all.
@@ -28,6 +38,7 @@ impl Request {
 pub(super) fn attention(unit: &Unit, alerts: Alerts, request: &Request) -> Option<Attention> {
     let is_wanted = match unit.status {
         Status::Completed => alerts.on_success,
+        Status::Failed if is_farewell(unit) => alerts.on_kill,
         Status::Failed => alerts.on_failure,
         Status::Killed if is_mishap(unit, request) => alerts.on_failure || alerts.on_kill,
         Status::Killed => alerts.on_kill,
@@ -37,6 +48,15 @@ pub(super) fn attention(unit: &Unit, alerts: Alerts, request: &Request) -> Optio
     let is_watched = !(unit.terms.background || unit.ready || is_monitor);
     let attention = if is_watched { Attention::Next } else { Attention::Now };
     (is_wanted || is_monitor).then_some(attention)
+}
+
+/// A run in somebody's terminal that ended as the terminal asked: what handles Ctrl-C itself says so
+/// by 128 and the signal. Whoever pressed the key knows, and nobody else is to be woken.
+fn is_farewell(unit: &Unit) -> bool {
+    use rustix::process::Signal;
+    let asking = [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM];
+    let code = unit.exit_code.unwrap_or_default();
+    !unit.terms.background && asking.iter().any(|signal| code == 128 + signal.as_raw())
 }
 
 /// A KILL that ig did not send: out of memory, say. When nobody could even record the end, its
@@ -91,7 +111,12 @@ mod tests {
         let killed = unit(Status::Killed, Some(9));
         assert_eq!(told(&killed, Alerts::default(), Some("")), None);
         assert_eq!(told(&killed, ALL, Some("s\n")), Some(Attention::Now));
-        assert_eq!(Request::read(Some("s\n\nt\n")).sessions.len(), 2);
+        let request = |text| Request::read(text);
+        assert_eq!(request(Some("s\n\nt\n")).sessions.len(), 2);
+        let by = |text| ["s", "user:me"].map(|session| request(text).is_by(session));
+        assert_eq!(by(None), [false, false]);
+        assert_eq!(by(Some("")), [false, true], "a person");
+        assert_eq!(by(Some("s")), [true, false]);
     }
 
     #[test]
@@ -109,6 +134,18 @@ mod tests {
         unit.terms.background = false;
         assert_eq!(told(&unit, Alerts::default(), None), Some(Attention::Next));
         unit.ready = true;
+        assert_eq!(told(&unit, Alerts::default(), None), Some(Attention::Now));
+    }
+
+    #[test]
+    fn a_server_that_was_ended_by_a_key_wakes_nobody() {
+        let mut unit = unit(Status::Failed, None);
+        unit.exit_code = Some(130);
+        assert_eq!(told(&unit, Alerts::default(), None), Some(Attention::Now));
+        (unit.terms.background, unit.ready) = (false, true);
+        assert_eq!(told(&unit, Alerts::default(), None), None);
+        assert_eq!(told(&unit, ALL, None), Some(Attention::Now));
+        unit.exit_code = Some(137);
         assert_eq!(told(&unit, Alerts::default(), None), Some(Attention::Now));
     }
 

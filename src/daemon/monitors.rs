@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 use super::kinds::cut;
 use super::store::Progress;
 use super::world::World;
+use crate::ending;
 use crate::id::UnitId;
 use crate::logs::Row;
 use crate::record::Folder;
 use crate::record::index::Stream;
 use crate::record::output::{Line, Reader};
-use crate::wire::signal::StreamEvent;
+use crate::wire::signal::{Attention, StreamEvent};
 use crate::wire::unit::{Kind, Unit};
 
 /// Lines that come within this time are told together.
@@ -183,7 +184,7 @@ impl World {
         let Some(event) = monitor.gatherer.event() else { return };
         let progress = monitor.gatherer.progress;
         self.state.heard(id, progress.events);
-        let kept = self.emit_event(id, progress, event);
+        let kept = self.emit_event(id, progress, Attention::Now, event);
         let Some(monitor) = self.monitors.get_mut(id) else { return };
         if kept {
             monitor.gatherer.told(now);
@@ -215,11 +216,7 @@ impl World {
 /// The last event of a monitor that ended as `unit` tells.
 pub(super) fn closing(unit: &Unit) -> StreamEvent {
     let count = unit.metadata.get("event_count").and_then(serde_json::Value::as_u64).unwrap_or(0);
-    let how = match (unit.exit_code, unit.signal) {
-        (_, Some(signal)) => format!("signal {signal}"),
-        (Some(code), None) => format!("exit code {code}"),
-        (None, None) => "nobody saw how".to_owned(),
-    };
+    let how = ending::words(unit.exit_code, unit.signal);
     let lines = if count == 1 { "line" } else { "lines" };
     let line = format!("{}: {how}, after {count} {lines}", unit.status.word());
     StreamEvent { line, closing: true, suppressed: 0 }

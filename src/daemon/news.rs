@@ -154,6 +154,8 @@ impl World {
             let line = log_line(unit, "events", event.at.clone(), &event.text);
             let line = LogLine { level: Some(event.level.clone()), ..line };
             self.subscribers.publish(&Topic::about("log_event", unit), || json!(line));
+        } else if event.level == "restart" {
+            self.tell_restart(id, &event.text);
         } else {
             self.say(id, event);
         }

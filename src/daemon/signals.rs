@@ -18,7 +18,7 @@ use super::world::World;
 use crate::id::UnitId;
 use crate::wire::signal::{Attention, Pending, Signal, StreamEvent};
 use crate::wire::unit::{Kind, Unit};
-use crate::{stop, time};
+use crate::{neutral, stop, time};
 
 /// The longest id of a session, bytes.
 const NAME_LIMIT: usize = 200;
@@ -32,7 +32,7 @@ impl World {
             folder.as_ref().and_then(|dir| std::fs::read_to_string(dir.file(stop::REQUESTED)).ok());
         let request = Request::read(text.as_deref());
         let mut to = self.addressees(unit);
-        to.retain(|session| !request.sessions.contains(session));
+        to.retain(|session| !request.is_by(session));
         let seen = Seen { unit, folder: folder.as_ref(), events: None };
         let mut emissions = Vec::new();
         if unit.kind == Kind::Monitor {
@@ -53,18 +53,35 @@ impl World {
         self.store.lasts
     }
 
-    /// Queues lines of the monitor `id`. False when that could not be kept.
+    /// The command of `id` failed and is started again, or given up. Told once: how many of these
+    /// were told is kept as a monitor's lines are.
+    pub(super) fn tell_restart(&mut self, id: &UnitId, text: &str) {
+        let count = self.state.saw_restart(id);
+        let Some(unit) = self.state.live(id).map(|entry| &entry.unit) else { return };
+        if unit.kind == Kind::Monitor || !unit.terms.alerts.on_failure {
+            return;
+        }
+        let told = self.noted(|store| store.progress(id)).unwrap_or_default();
+        if count > told.line {
+            let event = StreamEvent { line: neutral::line(text), ..StreamEvent::default() };
+            let progress = Progress { line: count, events: 0 };
+            self.emit_event(id, progress, Attention::Next, event);
+        }
+    }
+
+    /// Queues an event of `id`. False when that could not be kept.
     pub(super) fn emit_event(
         &mut self,
         id: &UnitId,
         progress: Progress,
+        attention: Attention,
         event: StreamEvent,
     ) -> bool {
         let Some(entry) = self.state.get(id) else { return false };
         let (unit, folder) = (entry.unit.clone(), entry.folder.clone());
         let to = self.addressees(&unit);
         let seen = Seen { unit: &unit, folder: folder.as_ref(), events: Some(progress.events) };
-        let emission = emission(&seen, Attention::Now, Told::Event(event), &to);
+        let emission = emission(&seen, attention, Told::Event(event), &to);
         let queued = self.noted(|store| store.queue_event(id, progress, &emission));
         let Some(seq) = queued else { return false };
         self.announce(&unit, &[emission], &[seq]);

@@ -26,6 +26,8 @@ pub(super) struct Entry {
     said: BTreeMap<String, Event>,
     /// Lines that it was heard to write, when it is a monitor.
     pub(super) events: Option<u64>,
+    /// How often its record was seen to tell of a restart.
+    restarts: u64,
 }
 
 /// What a transition did.
@@ -85,7 +87,7 @@ impl State {
     }
 
     fn insert(&mut self, unit: Unit, folder: Option<Folder>) {
-        let entry = Entry { unit, folder, said: BTreeMap::new(), events: None };
+        let entry = Entry { unit, folder, said: BTreeMap::new(), events: None, restarts: 0 };
         self.entries.insert(entry.unit.id.clone(), entry);
     }
 
@@ -116,6 +118,13 @@ impl State {
         if let Some(entry) = self.entries.get_mut(id) {
             entry.events = Some(events);
         }
+    }
+
+    /// Its log tells of a restart; the how manyth is that?
+    pub(super) fn saw_restart(&mut self, id: &UnitId) -> u64 {
+        let Some(entry) = self.entries.get_mut(id) else { return 0 };
+        entry.restarts += 1;
+        entry.restarts
     }
 
     /// Forgets a unit that has ended.

@@ -4,39 +4,20 @@
 //! search and one short scan: nothing here reads a whole log to show a part of it, or keeps more in
 //! memory than a batch of lines, each cut at [`LONGEST`].
 
+mod line;
 #[cfg(feature = "full")]
 pub mod search;
+mod start;
 
 use std::path::Path;
 
 use super::chunks::Chunks;
 use super::gap::{Cause, Gap};
 use super::index::{Entry, Stream};
-
-/// Bytes of a line that are kept; of a longer one the rest is counted.
-pub const LONGEST: usize = 64 * 1024;
+pub use line::{LONGEST, Line};
 
 /// Bytes that are read for one batch of lines.
 const BATCH: u64 = 256 * 1024;
-
-/// One line as it was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    /// Counts the lines of all streams together, from 1, in the order they ended.
-    pub number: u64,
-    /// Which stream.
-    pub stream: Stream,
-    /// When its last bytes arrived, microseconds since 1970; none when the index was lost.
-    pub at: Option<u64>,
-    /// Its bytes, without the newline.
-    pub bytes: Vec<u8>,
-    /// How many bytes more it had than are kept.
-    pub cut: u64,
-    /// A newline ended it. Without: the last line, or a piece of a long one.
-    pub ended: bool,
-    /// It is no line: what stood here is missing.
-    pub gap: Option<Gap>,
-}
 
 /// Reads on from where it stopped; made for following a log that grows.
 #[derive(Debug)]
@@ -107,77 +88,6 @@ impl Reader {
     pub fn close(&mut self) {
         self.is_closed = true;
         self.chunks.close();
-    }
-
-    /// Only the last `count` lines, and what follows.
-    #[must_use]
-    pub fn tail(mut self, count: usize) -> Self {
-        let wanted = u64::try_from(count).unwrap_or(u64::MAX);
-        let streams = self.streams();
-        let open = streams.into_iter().filter(|s| self.chunks.ends_within_line(*s)).count();
-        let mut lines = u64::try_from(open).unwrap_or(0);
-        let mut start = self.chunks.len();
-        while lines < wanted {
-            let Some(before) = self.chunks.before(start) else { break };
-            start = before;
-            if self.chunks.get(start).is_some_and(|entry| self.reads(&entry)) {
-                lines += self.chunks.lines_in(start);
-            }
-        }
-        self.start_at(start);
-        self.skip = lines.saturating_sub(wanted);
-        self
-    }
-
-    /// Only lines that end within the last `count` bytes or a little more.
-    #[must_use]
-    pub fn last_bytes(mut self, count: u64) -> Self {
-        let mut start = self.chunks.len();
-        let mut taken = 0;
-        while taken < count {
-            let Some(before) = self.chunks.before(start) else { break };
-            start = before;
-            let entry = self.chunks.get(start).filter(|entry| self.reads(entry));
-            taken += entry.map_or(0, |entry| entry.len.into());
-        }
-        self.start_at(start);
-        self
-    }
-
-    /// Only lines that ended at `at` or later; lines of unknown time stay.
-    #[must_use]
-    pub fn since(mut self, at: u64) -> Self {
-        let start = self.chunks.search(self.chunks.known(), |entry| entry.at < at);
-        self.start_at(start);
-        self.since = at;
-        if self.chunks.is_after_gap(start) {
-            // What is missing may be from then.
-            self.next = start - 1;
-        }
-        self
-    }
-
-    /// Only lines that ended at `at` or earlier.
-    #[must_use]
-    pub fn until(mut self, at: u64) -> Self {
-        self.until = Some(at);
-        self
-    }
-
-    /// Only line `number` and those after it.
-    #[must_use]
-    pub fn from_line(mut self, number: u64) -> Self {
-        let after = self.chunks.search(self.chunks.len(), |entry| entry.line < number);
-        self.start_at(self.chunks.before(after).unwrap_or(0));
-        self.first = number;
-        self
-    }
-
-    /// Nothing that only ends after line `number`.
-    #[must_use]
-    pub fn to_line(mut self, number: u64) -> Self {
-        self.last = number;
-        self
     }
 
     /// Lines longer than [`LONGEST`] come whole, in pieces.
@@ -277,35 +187,6 @@ impl Reader {
         rest.into_iter().filter(|line| self.wants(line)).collect()
     }
 
-    /// From the lines that end in chunk `start` on. Some of them begin before it.
-    fn start_at(&mut self, start: usize) {
-        self.first = self.chunks.lines_before(start) + 1;
-        self.from = [start; 3];
-        for stream in self.streams() {
-            self.from[stream as usize] = self.begin_of_line(stream, start);
-        }
-        self.next = self.from.into_iter().min().unwrap_or(start);
-    }
-
-    /// The chunk where the line begins that `stream` was in the middle of before chunk `start`.
-    fn begin_of_line(&mut self, stream: Stream, start: usize) -> usize {
-        let mut begin = start;
-        for number in (0..start).rev() {
-            // No line goes on across a gap.
-            let Some(entry) = self.chunks.get(number).filter(|entry| !entry.is_mark()) else {
-                break;
-            };
-            if entry.stream != stream {
-                continue;
-            }
-            begin = number;
-            if entry.offset == 0 || self.chunks.lines_in(number) > 0 {
-                break;
-            }
-        }
-        begin
-    }
-
     /// Returns how many lines ended in it.
     fn split(&mut self, entry: &Entry, lines: &mut Vec<Line>) -> u64 {
         let bytes = self.chunks.bytes(entry);
@@ -356,19 +237,6 @@ impl Reader {
     fn streams(&mut self) -> Vec<Stream> {
         let wanted = Stream::ALL.into_iter().filter(|s| self.only.is_none_or(|only| only == *s));
         wanted.collect::<Vec<_>>().into_iter().filter(|s| self.chunks.length(*s) > 0).collect()
-    }
-}
-
-impl Line {
-    fn new(stream: Stream) -> Self {
-        Self { number: 0, stream, at: None, bytes: Vec::new(), cut: 0, ended: false, gap: None }
-    }
-
-    fn add(&mut self, bytes: &[u8], whole: bool) {
-        let room = if whole { bytes.len() } else { LONGEST.saturating_sub(self.bytes.len()) };
-        let (kept, rest) = bytes.split_at(room.min(bytes.len()));
-        self.bytes.extend_from_slice(kept);
-        self.cut += u64::try_from(rest.len()).unwrap_or(0);
     }
 }
 

@@ -62,12 +62,6 @@ impl Policy {
         Err("it is `no`, `on-failure[:N]` or `always[:N]`".to_owned())
     }
 
-    /// How often in a row it starts something again.
-    #[cfg(feature = "full")]
-    pub fn most(self) -> u32 {
-        self.most
-    }
-
     /// What follows a run that lasted so long and ended like this.
     pub fn after(&mut self, end: End, lasted: Duration) -> Next {
         if !self.wants(end) {
@@ -82,6 +76,12 @@ impl Policy {
         let wait = FIRST.saturating_mul(1 << self.in_a_row.min(5));
         self.in_a_row += 1;
         Next::Again(wait.min(LONGEST))
+    }
+
+    /// How often in a row it is started again at most.
+    #[cfg(feature = "full")]
+    pub fn most(&self) -> u32 {
+        self.most
     }
 
     /// `2 of 5`.

@@ -78,8 +78,7 @@ pub(super) fn spawn(plan: &Plan, unit: &Unit) -> Result<Child> {
     if plan.tree {
         unix::end_with_us(&mut command);
     }
-    let child =
-        if on_pty(plan) { on_terminal(command, plan.tree) } else { on_pipes(command, plan) };
+    let child = if on_pty(plan) { on_terminal(command, plan) } else { on_pipes(command, plan) };
     child.map_err(|cause| refused(&plan.argv[0], &cause))
 }
 
@@ -115,15 +114,22 @@ fn on_pipes(mut command: Command, plan: &Plan) -> io::Result<Child> {
     Ok(Child { pid: process.id(), parent: Parent::Us(process), sources, pty: None })
 }
 
-fn on_terminal(command: Command, tree: bool) -> io::Result<Child> {
+fn on_terminal(command: Command, plan: &Plan) -> io::Result<Child> {
     let (master, slave) = open_pty()?;
-    let apart = !rustix::termios::isatty(rustix::stdio::stderr());
+    // Where nobody watches, nobody could want stderr elsewhere.
+    let apart = !plan.detached && !rustix::termios::isatty(rustix::stdio::stderr());
     let pipe = if apart { Some(io::pipe()?) } else { None };
     let (stderr, writer) = pipe.unzip();
     let foreground = !terminal::in_background();
     let backup = Backup::take();
-    let stage =
-        Stage { master, slave, stderr: writer.map(OwnedFd::from), foreground, tree, backup };
+    let stage = Stage {
+        master,
+        slave,
+        stderr: writer.map(OwnedFd::from),
+        foreground,
+        tree: plan.tree,
+        backup,
+    };
     let (monitor, pid, master) = monitor::start(command, stage)?;
     let output = Source { fd: master.try_clone()?, stream: Stream::Output };
     let stderr = stderr.map(|pipe| Source { fd: pipe.into(), stream: Stream::Stderr });
@@ -145,9 +151,7 @@ fn open_pty() -> io::Result<(OwnedFd, OwnedFd)> {
     if let Some(settings) = settings {
         tcsetattr(&slave, OptionalActions::Now, &settings)?;
     }
-    if let Some(size) = size {
-        tcsetwinsize(&slave, size)?;
-    }
+    tcsetwinsize(&slave, size)?;
     Ok((master, slave))
 }
 

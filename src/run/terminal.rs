@@ -27,8 +27,10 @@ pub(super) fn is_hung_up() -> bool {
 }
 
 /// Settings and size of the user's terminal, for the PTY to start with.
-pub(super) fn settings() -> (Option<Termios>, Option<Winsize>) {
-    (for_a_command(), tcgetwinsize(stdio::stdout()).ok())
+pub(super) fn settings() -> (Option<Termios>, Winsize) {
+    // Where there is none, that of a usual one: programs divide by the width.
+    let usual = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+    (for_a_command(), tcgetwinsize(stdio::stdout()).unwrap_or(usual))
 }
 
 /// What the terminal is set to when a command starts in it. While we are in the background it is set

@@ -90,6 +90,10 @@ fn check(name: &str) -> Result<()> {
 fn taken(unit: &Unit) -> Error {
     let pid = unit.pid.map(|pid| format!(", pid {pid}")).unwrap_or_default();
     let name = neutral::line(&unit.name);
-    Error::new(format!("`{name}` runs already: {}{pid}, {}", unit.id, neutral::line(&unit.command)))
-        .next(format!("ig up {name} to use it, ig stop {name} to end it, or another name"))
+    Error::new(format!(
+        "`{name}` runs already: {}{pid}, {}",
+        unit.id,
+        neutral::cell(&unit.command, 60)
+    ))
+    .next(format!("ig up {name} to use it, ig stop {name} to end it, or another name"))
 }

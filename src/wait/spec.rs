@@ -66,6 +66,16 @@ impl Until {
         }
     }
 
+    /// What it is then: `is ready`, `meets match:up`.
+    pub fn so(&self) -> String {
+        match self {
+            Self::Ready => "is ready".to_owned(),
+            Self::Exit => "has ended".to_owned(),
+            Self::Idle(length) => format!("is idle for {}", super::short(*length)),
+            Self::Seen(spec) => format!("meets `{}`", spec.text()),
+        }
+    }
+
     /// The contrary: `is not ready`.
     pub(super) fn lacking(&self) -> String {
         match self {

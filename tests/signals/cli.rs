@@ -57,6 +57,19 @@ fn the_session_is_the_one_around_us_or_the_persons() {
 }
 
 #[test]
+fn a_person_who_stops_something_is_not_told_of_it() {
+    let world = Sandbox::with_project();
+    world.ok(&["daemon", "start"]);
+    world.ok(&["signals"]);
+    world.ok(&["signals", "--session", "agent"]);
+    world.ok(&["start", "job", "--alert-on-kill", "--", "sleep", "600"]);
+    world.ok(&["stop", "job"]);
+    wait_for_ends(&world);
+    assert_eq!(world.ok(&["signals"]), "");
+    assert!(world.ok(&["signals", "--session", "agent"]).contains("job  killed"));
+}
+
+#[test]
 fn it_starts_the_daemon_and_hears_what_happened_without_it() {
     let world = Sandbox::with_project();
     let mut command = world.command("ig-agent");

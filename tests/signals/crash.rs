@@ -193,6 +193,42 @@ fn ended_units_are_known_after_a_restart() {
 }
 
 #[test]
+fn each_restart_is_told_once_and_the_end_once() {
+    let world = Sandbox::with_project();
+    start_daemon(&world);
+    let terms = Some(json!({ "restart": "on-failure:2" }));
+    let start =
+        Start { name: "web", session: Some("s"), terms, script: "exit 1", ..Start::default() };
+    start.run(&world);
+    let mut signals = Vec::new();
+    for _ in 0..2 {
+        wait_until("a restart is told", || pending(&world, "s") == 1);
+        world.kill_daemon();
+        start_daemon(&world);
+        signals.extend(drain(&world, "s"));
+        world.kill_daemon();
+        start_daemon(&world);
+    }
+    wait_for_ends(&world);
+    signals.extend(drain(&world, "s"));
+    let lines: Vec<&str> = signals.iter().filter_map(|s| s["event"]["line"].as_str()).collect();
+    assert_eq!(
+        lines,
+        [
+            "restart 1 of 2 in 1s: exit code 1",
+            "restart 2 of 2 in 2s: exit code 1",
+            "given up after 2 of 2: exit code 1"
+        ]
+    );
+    let end = signals.last().unwrap();
+    assert_eq!(
+        (&end["snapshot"]["restarts"], &end["lifecycle"]["status"]),
+        (&json!(2), &json!("failed"))
+    );
+    assert_eq!(signals.len(), 4);
+}
+
+#[test]
 fn restarts_are_kept_over_a_restart_of_the_daemon() {
     let world = Sandbox::with_project();
     start_daemon(&world);

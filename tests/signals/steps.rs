@@ -171,8 +171,7 @@ fn a_drain_loses_nothing_whichever_step_the_daemon_dies_at() {
                 }
             }
             // One more answer: by then it has noted that the first arrived, or it is dead.
-            has_answered(&world);
-            is_dead();
+            wait_until("it answers or is dead", || has_answered(&world) || is_dead());
         },
         |number| {
             for signal in drain(&world, "s") {

@@ -117,7 +117,7 @@ fn the_callers_environment_and_folder_are_the_childs() {
     world.0.write("below/x", "");
     let mut command = world.command(&["run", "start", "echo $COLOUR; pwd", "--name", "env"]);
     command.env("COLOUR", "blue").current_dir(world.0.project().join("below"));
-    assert!(command.status().unwrap().success());
+    assert!(command.output().unwrap().status.success());
     world.end_of("env");
     let below = world.0.project().join("below").canonicalize().unwrap();
     assert_eq!(world.ok(&["output", "env"]), format!("blue\n{}\n", below.display()));
@@ -126,12 +126,13 @@ fn the_callers_environment_and_folder_are_the_childs() {
 #[test]
 fn a_terminal_is_one() {
     let world = world();
-    let script = "test -t 0 && test -t 1 && tty && printf 'plain \\033[31mred\\n'; exit 4";
+    let script = "test -t 0 && test -t 1 && test -t 2 && tty && stty size && printf 'plain \\033[31mred\\n'; exit 4";
     let id = world.start(&["term", "--pty", "--", script]);
     assert_eq!(world.end_of(&id), 4);
     let unit = world.unit(&id);
     let log = std::fs::read_to_string(unit["logs"]["output"].as_str().unwrap()).unwrap();
-    assert!(log.starts_with("/dev/") && log.ends_with("plain \u{1b}[31mred\r\n"), "{log:?}");
+    let end = "\r\n24 80\r\nplain \u{1b}[31mred\r\n";
+    assert!(log.starts_with("/dev/") && log.ends_with(end), "{log:?}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::fmt::Write;
 use serde_json::{Map, Value, json};
 
 use super::{Model, ROOM, Seen, cut, fields};
+use crate::ending;
 use crate::wire::unit::{Status, Unit};
 
 #[derive(Debug)]
@@ -51,9 +52,8 @@ fn phase(unit: &Unit) -> String {
 
 /// How it ended, when it did not say.
 fn how(unit: &Unit) -> String {
-    match (unit.exit_code, unit.signal) {
-        (_, Some(signal)) => format!("it died of signal {signal}"),
-        (Some(code), None) => format!("it ended with exit code {code}"),
-        (None, None) => "it ended without a word".to_owned(),
+    if unit.exit_code.is_none() && unit.signal.is_none() {
+        return "it ended without a word".to_owned();
     }
+    format!("it ended with {}", ending::words(unit.exit_code, unit.signal))
 }

@@ -51,5 +51,6 @@ fn is_starting(unit: &Unit) -> bool {
 
 /// The maximum of its policy, also of one that names none; without a policy it starts once.
 fn max_restarts(unit: &Unit) -> u32 {
-    unit.terms.restart.as_deref().and_then(Policy::parse).map_or(0, Policy::most)
+    let policy = unit.terms.restart.as_deref().and_then(Policy::parse);
+    policy.map_or(0, |policy| policy.most())
 }

@@ -16,10 +16,10 @@ pub(in crate::daemon) struct End {
     pub(in crate::daemon) folder: Option<String>,
 }
 
-/// How far a monitor's lines were queued.
+/// How far a unit's events were queued: a monitor's lines, another's restarts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::daemon) struct Progress {
-    /// The number of the last line that was.
+    /// The number of the last one that was.
     pub(in crate::daemon) line: u64,
     /// Lines of its standard output so far.
     pub(in crate::daemon) events: u64,
@@ -104,7 +104,7 @@ impl Store {
         self.db.prepare_cached("DELETE FROM monitors WHERE unit = ?1")?.execute([id]).map(drop)
     }
 
-    /// How far the lines of the monitor `id` were queued.
+    /// How far the events of `id` were queued.
     pub(in crate::daemon) fn progress(&self, id: &UnitId) -> Sqlite<Progress> {
         let sql = "SELECT line, events FROM monitors WHERE unit = ?1";
         let number = |row: &rusqlite::Row<'_>, at| {
@@ -116,7 +116,7 @@ impl Store {
         Ok(found.optional()?.unwrap_or_default())
     }
 
-    /// Queues an event of the monitor `id` and keeps how far that was, in one step.
+    /// Queues an event of `id` and keeps how far that was, in one step.
     pub(in crate::daemon) fn queue_event(
         &self,
         id: &UnitId,
