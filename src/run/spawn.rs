@@ -15,7 +15,7 @@ use super::unix;
 use crate::error::{Error, Result, exit};
 use crate::neutral;
 use crate::record::index::Stream;
-use crate::wire::unit::Unit;
+use crate::wire::unit::{Kind, Unit};
 
 /// A running command and where its output comes from.
 pub(super) struct Child {
@@ -78,8 +78,7 @@ pub(super) fn spawn(plan: &Plan, unit: &Unit) -> Result<Child> {
     if plan.tree {
         unix::end_with_us(&mut command);
     }
-    let child =
-        if on_pty(plan) { on_terminal(command, plan) } else { on_pipes(command, plan.detached) };
+    let child = if on_pty(plan) { on_terminal(command, plan) } else { on_pipes(command, plan) };
     child.map_err(|cause| refused(&plan.argv[0], &cause))
 }
 
@@ -99,9 +98,11 @@ fn introduce(command: &mut Command, unit: &Unit) {
     }
 }
 
-fn on_pipes(mut command: Command, detached: bool) -> io::Result<Child> {
-    if detached {
-        command.stdin(Stdio::null()).process_group(0);
+fn on_pipes(mut command: Command, plan: &Plan) -> io::Result<Child> {
+    if plan.detached {
+        // A language server on stdio ends with its input: that stays open for as long as it lives.
+        let open = plan.kind == Kind::Lsp;
+        command.stdin(if open { Stdio::piped() } else { Stdio::null() }).process_group(0);
     }
     let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let stdout =

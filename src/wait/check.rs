@@ -88,7 +88,7 @@ fn idle(unit: &Unit, length: Duration) -> Result<(), String> {
 }
 
 /// The ports that the unit's own processes listen on.
-fn ports(unit: &Unit) -> Vec<u16> {
+pub(super) fn ports(unit: &Unit) -> Vec<u16> {
     let process = unit.process.as_ref().filter(|process| process.is_alive());
     let tree: Vec<Identity> = process.map(|process| os::tree(process.pid)).unwrap_or_default();
     os::listening_ports(&tree.iter().map(|process| process.pid).collect::<Vec<_>>())

@@ -35,6 +35,18 @@ const LONGEST: Duration = Duration::from_millis(50);
 /// How long the successor of a unit that has ended may take to come.
 const SUCCESSOR: Duration = Duration::from_secs(2);
 
+/// Whether a port is to make `unit` ready and none of its processes listens on it yet: one look, no
+/// question asked of anybody.
+pub fn lacks_its_port(unit: &Unit) -> bool {
+    let wanted = match unit.terms.ready_when.as_deref().and_then(Spec::of_record) {
+        Some(Spec::Port(port)) => port,
+        Some(Spec::Http(address)) => address.port,
+        _ => return false,
+    };
+    let own = check::ports(unit);
+    wanted.map_or(own.is_empty(), |port| !own.contains(&port))
+}
+
 /// Somebody who waits for one unit.
 #[derive(Debug, Clone)]
 pub struct Wait {

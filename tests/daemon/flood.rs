@@ -10,32 +10,6 @@ use crate::wire::resident;
 use crate::{Script, names};
 
 #[test]
-fn three_hundred_register_and_die_at_once() {
-    let world = Sandbox::with_project();
-    world.ok(&["daemon", "start"]);
-    let text = r#"ig-agent register "s$0" --pid $$ >/dev/null 2>&1 || ig daemon register "s$0" --metadata "{\"pid\": $$}" >/dev/null; exec sleep 600"#;
-    let start = |n: usize| {
-        let mut command = world.command("bash");
-        command.args(["-c", text, &n.to_string()]);
-        crate::Killed::spawn(&mut command)
-    };
-    let mut scripts: Vec<_> = (0..300).map(start).collect();
-    wait_until("all are listed", || names(&world).len() == 300);
-    eprintln!("daemon with 300 agents: {} KiB resident", resident(&world));
-    let killed = Instant::now();
-    for script in &mut scripts {
-        script.0.kill().unwrap();
-    }
-    let mut raw = Raw::greeted(&world);
-    wait_until("all are gone", || {
-        raw.ok("agent.list", &json!({ "all": true }))["agents"] == json!([])
-    });
-    eprintln!("300 ends were known after {:?}", killed.elapsed());
-    let links = std::fs::read_dir(world.state().join("live")).unwrap().count();
-    assert_eq!(links, 0);
-}
-
-#[test]
 fn one_that_never_reads_is_cut_off_and_delays_nobody() {
     let world = Sandbox::with_project();
     world.ok(&["daemon", "start"]);

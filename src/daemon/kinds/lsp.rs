@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Model, ROOM, Seen, fields};
 use crate::run::restart::Policy;
+use crate::wait;
 use crate::wire::unit::{Status, Unit};
 
 #[derive(Debug)]
@@ -35,6 +36,7 @@ fn state(unit: &Unit) -> String {
     let said = unit.metadata.get("state").and_then(Value::as_str);
     let seen = match unit.status {
         Status::Pending => "starting",
+        Status::Running if is_starting(unit) => "starting",
         Status::Running => said.unwrap_or("running"),
         Status::Completed | Status::Killed => "stopped",
         Status::Failed => "error",
@@ -42,6 +44,12 @@ fn state(unit: &Unit) -> String {
     seen.to_owned()
 }
 
+/// It is between two starts, or has yet to listen on the port that makes it ready.
+fn is_starting(unit: &Unit) -> bool {
+    unit.process.is_none() || (!unit.ready && wait::lacks_its_port(unit))
+}
+
+/// The maximum of its policy, also of one that names none; without a policy it starts once.
 fn max_restarts(unit: &Unit) -> u32 {
     let policy = unit.terms.restart.as_deref().and_then(Policy::parse);
     policy.map_or(0, |policy| policy.most())
