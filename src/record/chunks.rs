@@ -30,6 +30,8 @@ pub(super) struct Chunks {
     files: [Vec<Piece>; 3],
     /// What is there now is all there will be.
     closed: bool,
+    /// And it was looked at.
+    is_settled: bool,
 }
 
 /// A piece of the index, and the numbers of its entries.
@@ -68,6 +70,7 @@ impl Chunks {
             block: (0, Vec::new()),
             files: [Vec::new(), Vec::new(), Vec::new()],
             closed: false,
+            is_settled: false,
         };
         chunks.refresh();
         chunks
@@ -82,6 +85,9 @@ impl Chunks {
     /// Looks for what was written since. A chunk is written before its entry: while somebody writes,
     /// only a lost index makes anything up.
     pub(super) fn refresh(&mut self) {
+        if self.is_settled {
+            return;
+        }
         if self.made_up.is_empty() {
             // The last entry may have grown.
             self.block.1.clear();
@@ -90,6 +96,7 @@ impl Chunks {
         if self.closed || self.parts.is_empty() {
             self.make_up();
         }
+        self.is_settled = self.closed;
     }
 
     fn find_parts(&mut self) {
