@@ -30,8 +30,12 @@ use crate::record::index::Stream;
 use crate::stop;
 use keys::Keys;
 
-/// How much is taken from one source before others have their turn, bytes.
+/// How much is taken from a pipe before others have their turn, bytes.
 const CHUNK: usize = 64 * 1024;
+
+/// The same for a terminal, which hands out 4 KiB at most: with more in one go, whoever shows it and
+/// whoever writes it wait for each other (a tenth of the time, by benches/run.sh).
+const TERMINAL_CHUNK: usize = 16 * 1024;
 
 /// After the child's end: output that keeps coming is waited for this long in all...
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -87,10 +91,11 @@ pub(super) fn relay(
     helpers: Vec<std::process::Child>,
 ) -> End {
     let keys = (child.pty.is_some() && !plan.detached).then(Keys::take);
+    let chunk = if child.pty.is_some() { TERMINAL_CHUNK } else { CHUNK };
     let mut relay = Relay {
         child,
         capture,
-        buffer: vec![0; CHUNK],
+        buffer: vec![0; chunk],
         keys,
         passing: !plan.detached,
         going_on: false,
