@@ -74,7 +74,8 @@ fn start() -> Result<Child> {
 /// `ig`: beside this very program, else on PATH.
 fn program() -> Result<PathBuf> {
     find("ig").ok_or_else(|| {
-        Error::new("cannot start the daemon: `ig` is not installed").next("cargo install idlergear")
+        Error::new("cannot start the daemon: `ig` is not installed")
+            .next("install it beside `ig-agent`")
     })
 }
 

@@ -5,6 +5,7 @@
 
 pub mod ending;
 pub mod error;
+pub mod hash;
 pub mod id;
 pub mod neutral;
 pub mod os;

@@ -26,7 +26,7 @@ fn project(world: &Sandbox, text: &str) {
     let path = path.canonicalize().unwrap();
     let text = [path.to_str().unwrap().as_bytes(), &[0], text.as_bytes()].concat();
     let hash = <sha2::Sha256 as sha2::Digest>::digest(text);
-    std::fs::write(trust.join(idlergear::run::plan::hex(&hash)), path.to_str().unwrap()).unwrap();
+    std::fs::write(trust.join(idlergear::hash::hex(&hash)), path.to_str().unwrap()).unwrap();
 }
 
 fn value(world: &Sandbox, key: &str) -> (Value, String) {

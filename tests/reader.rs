@@ -66,17 +66,8 @@ fn model(chunks: &[Chunk]) -> Vec<Seen> {
     lines
 }
 
-fn read(mut reader: Reader) -> Vec<Seen> {
-    reader.close();
-    let mut lines: Vec<Line> = Vec::new();
-    loop {
-        let more = reader.lines();
-        if more.is_empty() {
-            break;
-        }
-        lines.extend(more);
-    }
-    lines.extend(reader.rest());
+fn read(reader: Reader) -> Vec<Seen> {
+    let lines = all(reader);
     let text = |line: &Line| String::from_utf8(line.bytes.clone()).unwrap();
     lines.iter().map(|line| (line.number, line.stream, line.at, text(line))).collect()
 }

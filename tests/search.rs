@@ -94,6 +94,13 @@ fn all(mut reader: Reader, mut next: impl FnMut(&mut Reader) -> Vec<Line>) -> Ve
     lines
 }
 
+/// From line `first - 20` on, or from the beginning.
+fn open(folder: &Path, only: Option<Stream>, first: u64, in_pieces: bool) -> Reader {
+    let reader = Reader::open(folder, only);
+    let reader = if first > 20 { reader.from_line(first - 20) } else { reader };
+    if in_pieces { reader.in_pieces() } else { reader }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 32, ..ProptestConfig::default() })]
 
@@ -107,11 +114,7 @@ proptest! {
     ) {
         let dir = tempfile::tempdir().unwrap();
         write(dir.path(), &texts, bound);
-        let open = || {
-            let reader = Reader::open(dir.path(), only);
-            let reader = if first > 20 { reader.from_line(first - 20) } else { reader };
-            if in_pieces { reader.in_pieces() } else { reader }
-        };
+        let open = || open(dir.path(), only, first, in_pieces);
         for pattern in PATTERNS {
             let search = Pattern::new(pattern).unwrap();
             let one_by_one = wanted(pattern, all(open(), Reader::lines));
@@ -132,11 +135,7 @@ proptest! {
     ) {
         let dir = tempfile::tempdir().unwrap();
         write(dir.path(), &texts, bound);
-        let open = || {
-            let reader = Reader::open(dir.path(), only);
-            let reader = if first > 20 { reader.from_line(first - 20) } else { reader };
-            if in_pieces { reader.in_pieces() } else { reader }
-        };
+        let open = || open(dir.path(), only, first, in_pieces);
         let bytes = |lines: Vec<Line>| -> Vec<u8> {
             lines.into_iter().flat_map(|line| [line.bytes, vec![b'\n'; line.ended.into()]].concat()).collect()
         };

@@ -25,7 +25,7 @@ pub(super) fn ask_ig(verb: &str, mut words: Words) -> Outcome {
 
 fn become_ig(words: &[&str]) -> Outcome {
     let ig = autostart::find("ig").ok_or_else(|| {
-        Error::new("this takes `ig`, which is not installed").next("cargo install idlergear")
+        Error::new("this takes `ig`, which is not installed").next("install it beside `ig-agent`")
     })?;
     let refused = Command::new(&ig).args(words).exec();
     Err(Error::io("run", &ig, &refused))

@@ -11,7 +11,7 @@ fn main() -> ExitCode {
     let program = beside.ok().filter(|path| path.is_file()).unwrap_or_else(|| "ig".into());
     let error = Command::new(&program).args(std::env::args_os().skip(1)).exec();
     eprintln!(
-        "idlergear: cannot run `{}`: {error}\n  try: cargo install idlergear",
+        "idlergear: cannot run `{}`: {error}\n  try: install `ig` beside it",
         program.display()
     );
     ExitCode::from(exit::NOT_FOUND)

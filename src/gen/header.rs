@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::quote;
 use crate::error::{Error, Result};
+use crate::hash::hex;
 
 const ARGS: &str = "# ig:args ";
 const MADE: &str = "# ig:made ";
@@ -94,10 +95,10 @@ pub fn hash<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
         hasher.update(text);
     }
     let digest = hasher.finalize();
-    digest.iter().take(8).fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
+    hex(&digest[..8])
 }
 
-/// JSON in which every character that could break or disguise a line is written as `\uXXXX`.
+/// JSON in which every character that could break or disguise a line is escaped by its number.
 fn one_line(value: &impl Serialize) -> Result<String> {
     let json = serde_json::to_string(value).map_err(|e| Error::new(e.to_string()))?;
     let escaped = |letter: char| {

@@ -5,10 +5,8 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
 
-use sha2::{Digest, Sha256};
-
 use super::{folder_of, scripts};
-use crate::run::plan::hex;
+use crate::hash::sha256;
 use crate::wire::unit::Unit;
 
 /// Looks at scripts, each once.
@@ -34,7 +32,7 @@ impl Look {
         let hash = self
             .hashes
             .entry(path)
-            .or_insert_with_key(|path| fs::read(path).ok().map(|text| hex(&Sha256::digest(text))));
+            .or_insert_with_key(|path| fs::read(path).ok().map(|text| sha256(&text)));
         hash.as_ref() != Some(&unit.script.sha256)
     }
 }

@@ -3,11 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
 use super::limits::Limits;
 use crate::config;
 use crate::error::{Error, Result};
+use crate::hash::sha256;
 use crate::record::scripts;
 use crate::wire::unit::{Kind, Terms};
 
@@ -117,17 +116,8 @@ impl Plan {
     /// The same, of contents that were read already.
     pub fn sha256_of(&self, script: Option<&[u8]>) -> String {
         let line = self.command_line();
-        hex(&Sha256::digest(script.unwrap_or(line.as_bytes())))
+        sha256(script.unwrap_or(line.as_bytes()))
     }
-}
-
-/// Bytes as lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 fn is_shell_string(word: &str) -> bool {
@@ -195,7 +185,7 @@ mod tests {
                 (plan.name.as_str(), plan.script.as_deref()),
                 ("train", Some(script.as_path()))
             );
-            assert_eq!(plan.sha256(), hex(&Sha256::digest("echo hi\n")));
+            assert_eq!(plan.sha256(), sha256(b"echo hi\n"));
         }
         assert_eq!(plan(&["/bin/sleep", "1"]).script, None);
         fs::write(&script, vec![b' '; scripts::LARGEST + 1]).unwrap();

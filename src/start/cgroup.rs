@@ -36,7 +36,7 @@ fn make_in(parent: &Path, limit: &Limit) -> Option<PathBuf> {
     enable(parent, &settings);
     let mut name = [0_u8; 6];
     getrandom::fill(&mut name).ok()?;
-    let made = parent.join(format!("ig-{}", crate::run::plan::hex(&name)));
+    let made = parent.join(format!("ig-{}", crate::hash::hex(&name)));
     fs::create_dir(&made).ok()?;
     // Only files that the kernel made: a controller that is not there has none.
     let set = |(_, file, value): &(&str, &str, String)| {

@@ -7,9 +7,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
-
-use crate::run::plan::hex;
+use crate::hash::sha256;
 use crate::{paths, private};
 
 /// What `file` of the project at `root` says, when it is trusted as it stands now.
@@ -25,5 +23,5 @@ pub fn read(file: &Path, root: &Path) -> Option<Vec<u8>> {
 /// The name of the grant for `content` at `path`.
 pub(super) fn key(path: &Path, content: &[u8]) -> String {
     let text = [path.as_os_str().as_bytes(), &[0], content].concat();
-    hex(&Sha256::digest(text))
+    sha256(&text)
 }
