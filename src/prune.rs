@@ -1,6 +1,7 @@
 //! Drops the oldest ended runs of a project when they are too many, too old or too large together.
 //!
-//! Never a live one. Two at once are no matter: one of them finds the other's lock and leaves. What
+//! Never a live one, whose events are kept within their bound, though: of a script without a runner
+//! nobody else may do that. Two at once are no matter: one of them finds the other's lock and leaves. What
 //! went is noted where the next listing tells it.
 
 use std::collections::HashSet;
@@ -12,10 +13,11 @@ use std::time::{Duration, SystemTime};
 use rustix::fs::{FlockOperation, flock};
 use serde_json::{Value, json};
 
-use crate::config::{Files, MAX_AGE_DAYS, MAX_PROJECT_BYTES, MAX_RUNS};
+use crate::config::{self, Files, MAX_AGE_DAYS, MAX_PROJECT_BYTES, MAX_RUNS};
 use crate::error::{Error, Result};
 use crate::id::UnitId;
 use crate::paths::{self, PROJECT_DIR};
+use crate::record::events::trim::{Share, trim_fully};
 use crate::record::{Folder, scripts};
 use crate::wire::unit::Unit;
 use crate::{os, private, time};
@@ -54,23 +56,35 @@ pub fn prune(runs: &Path) -> Result<()> {
     if flock(&stamp, FlockOperation::NonBlockingLockExclusive).is_err() {
         return Ok(());
     }
-    let gone = drop_oldest(find(runs), &Bounds::of(runs));
+    let (bounds, share) = Bounds::of(runs);
+    trim_events(runs, share);
+    let gone = drop_oldest(find(runs), &bounds);
     drop_scripts(runs);
     note(runs, &mut stamp, &gone);
     Ok(())
 }
 
 impl Bounds {
-    fn of(runs: &Path) -> Self {
+    fn of(runs: &Path) -> (Self, Option<Share>) {
         let base = runs.parent().filter(|base| base.file_name().is_some_and(|n| n == PROJECT_DIR));
-        let files = Files::read(base.and_then(Path::parent));
+        let project = base.and_then(Path::parent);
+        let files = Files::read(project);
         let most = |number: u64| if number == 0 { u64::MAX } else { number };
         let days = files.number(&MAX_AGE_DAYS);
-        Self {
+        let bounds = Self {
             bytes: most(files.number(&MAX_PROJECT_BYTES)),
             runs: most(files.number(&MAX_RUNS)),
             age: (days > 0).then(|| Duration::from_secs(days.saturating_mul(86_400))),
-        }
+        };
+        (bounds, Share::of(&config::Bounds::of(project)))
+    }
+}
+
+/// What scripts logged themselves, of live runs too: nobody else may look after those without a runner.
+fn trim_events(runs: &Path, share: Option<Share>) {
+    let Some(share) = share else { return };
+    for dir in folders(runs) {
+        let _ = trim_fully(&dir, &share);
     }
 }
 

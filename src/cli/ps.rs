@@ -177,6 +177,11 @@ fn missing(bytes: u64, lines: u64) -> String {
     if bytes == 0 { String::new() } else { format!("{lines} lines of output ({})", size(bytes)) }
 }
 
+fn dropped_events(unit: &Unit) -> String {
+    let (bytes, events) = (unit.logs.dropped_event_bytes, unit.logs.dropped_events);
+    if bytes == 0 { String::new() } else { format!("{events} dropped ({})", size(bytes)) }
+}
+
 /// By what the limit is held.
 fn held(unit: &Unit) -> String {
     let limits = unit.metadata.get("limits");
@@ -223,6 +228,7 @@ fn describe(unit: &Unit) {
         ("started", format!("{} ({})", unit.started_at, age(unit))),
         ("ended", unit.ended_at.clone().unwrap_or_default()),
         ("dropped", missing(unit.logs.dropped_bytes, unit.logs.dropped_lines)),
+        ("events", dropped_events(unit)),
         ("missed", missing(unit.logs.missed_bytes, unit.logs.missed_lines)),
     ];
     for (what, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {

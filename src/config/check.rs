@@ -12,7 +12,10 @@ use crate::{paths, suggest, trust};
 
 /// Every setting, and in a few words what it is.
 pub const KEYS: [(&Key, &str); 8] = [
-    (&super::MAX_RUN_BYTES, "bytes of output that one run keeps; 0: all"),
+    (
+        &super::MAX_RUN_BYTES,
+        "bytes of output that one run keeps, and a quarter more of events; 0: all",
+    ),
     (&super::HEAD_BYTES, "bytes of those that are kept from its beginning"),
     (&super::MAX_PROJECT_BYTES, "bytes of all runs of a project; the oldest ended go; 0: all"),
     (&super::MAX_RUNS, "runs of a project that are kept; 0: all"),

@@ -1,11 +1,10 @@
 //! The end of a unit's log, read from its files: what it logged and what it printed, by time.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::news::is_log_level;
 use super::world::World;
-use crate::record::events::{Event, Reader};
+use crate::record::events::log::{Item, Log};
 use crate::record::output;
 use crate::time;
 use crate::wire::frame;
@@ -15,8 +14,11 @@ use crate::wire::unit::Unit;
 /// Bytes of lines in one answer: they must fit into a frame, escaped.
 const ANSWER_LIMIT: usize = frame::LIMIT / 2;
 
-/// How much of the end of `events.log` is looked at.
+/// How much of the end of the events is looked at...
 const EVENTS_END: u64 = 1 << 20;
+
+/// ...and how much of it at once.
+const PIECE: usize = 256 << 10;
 
 /// A line of `unit` without a level.
 pub(super) fn log_line(unit: &Unit, stream: &str, at: Option<String>, text: &str) -> LogLine {
@@ -38,7 +40,7 @@ impl World {
             let lines = self.noted(|store| store.log_of(unit, count)).unwrap_or_default();
             return within_limit(lines, count);
         };
-        let events = last_events(&folder.join("events.log"), unit);
+        let events = last_events(folder.join("events.log"), unit);
         within_limit(merge(events, last_output(folder, unit, count)), count)
     }
 }
@@ -71,30 +73,25 @@ fn last_output(folder: &Path, unit: &Unit, count: usize) -> Vec<LogLine> {
 }
 
 /// Log lines among the last events.
-fn last_events(path: &Path, unit: &Unit) -> Vec<LogLine> {
-    let mut reader = Reader::default();
-    let end = read_end(path).unwrap_or_default();
-    let lines = end.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    let events = lines.filter_map(|line| reader.line(&String::from_utf8_lossy(line)));
-    events.filter(|event| super::news::is_log_level(&event.level)).map(|e| told(unit, e)).collect()
-}
-
-fn told(unit: &Unit, event: Event) -> LogLine {
-    LogLine { level: Some(event.level), ..log_line(unit, "events", event.at, &event.text) }
-}
-
-/// The end of a file, from the beginning of a line on.
-fn read_end(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
-    let skipped = file.metadata()?.len().saturating_sub(EVENTS_END);
-    file.seek(SeekFrom::Start(skipped))?;
-    let mut bytes = Vec::new();
-    file.take(EVENTS_END).read_to_end(&mut bytes)?;
-    if skipped > 0 {
-        let first = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |at| at + 1);
-        bytes.drain(..first);
+fn last_events(path: PathBuf, unit: &Unit) -> Vec<LogLine> {
+    let mut log = Log::near_end(path, EVENTS_END);
+    log.close();
+    let mut lines = Vec::new();
+    while let Some(items) = log.read(PIECE) {
+        lines.extend(items.into_iter().filter_map(|item| told(unit, item)));
     }
-    Ok(bytes)
+    lines
+}
+
+fn told(unit: &Unit, item: Item) -> Option<LogLine> {
+    match item {
+        Item::Gap(gap) => Some(log_line(unit, "events", None, &gap.to_string())),
+        Item::Event(_, event) if is_log_level(&event.level) => {
+            let line = log_line(unit, "events", event.at, &event.text);
+            Some(LogLine { level: Some(event.level), ..line })
+        }
+        Item::Event(..) => None,
+    }
 }
 
 /// Two logs as one, by time; a line without a time stays with the one before it.

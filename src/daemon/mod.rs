@@ -24,6 +24,7 @@ mod state;
 mod store;
 mod subscribers;
 mod tail;
+mod trims;
 mod watch;
 mod world;
 

@@ -69,16 +69,24 @@ impl World {
 
     /// Reads all that stands there now, within reason.
     pub(super) fn catch_up(&mut self, id: &UnitId) {
+        let hurry = |world: &mut Self, hurries| {
+            world.tails.get_mut(id).into_iter().for_each(|tail| tail.hurry(hurries));
+        };
+        hurry(self, true);
         for _ in 0..CATCH_UP {
             self.read_on(id);
             if !self.behind.contains(id) {
                 break;
             }
         }
+        hurry(self, false);
     }
 
     /// Whether backlogs may be read now: those who read are given time, but not for ever.
     pub(super) fn may_read_backlog(&mut self) -> bool {
+        if std::mem::take(&mut self.is_resting) {
+            return false;
+        }
         if !self.subscribers.is_pressed() {
             self.pressed_since = None;
             return true;
@@ -88,17 +96,26 @@ impl World {
 
     /// Reads a piece of every backlog.
     pub(super) fn read_backlog(&mut self) {
+        let mut any = false;
         for id in self.behind.clone() {
-            self.read_on(&id);
+            any |= self.read_on(&id);
         }
+        self.is_resting = !any;
     }
 
-    /// Reads the next piece of a unit's logs and passes it on.
-    pub(super) fn read_on(&mut self, id: &UnitId) {
+    /// Reads the next piece of a unit's logs and passes it on. False when there is more, but not yet.
+    pub(super) fn read_on(&mut self, id: &UnitId) -> bool {
         self.follow_output(id);
         let is_heard = self.hear(id);
-        let Some(tail) = self.tails.get_mut(id) else { return };
+        let Some(tail) = self.tails.get_mut(id) else { return false };
         let (events, output) = (tail.events(), tail.output());
+        let waits = tail.waits() && !is_heard;
+        if !events.is_empty()
+            && let Some(entry) = self.state.live(id)
+            && let Some(folder) = &entry.folder
+        {
+            self.trims.consider(&entry.unit, folder.path(), tail.events_length());
+        }
         if tail.is_behind() || is_heard {
             self.behind.insert(id.clone());
         } else {
@@ -112,6 +129,7 @@ impl World {
         if !self.behind.contains(id) && self.ending.contains_key(id) {
             self.finish(id);
         }
+        !waits
     }
 
     /// Follows or leaves the output of `id`, as its subscribers want.

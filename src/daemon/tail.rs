@@ -4,8 +4,9 @@ use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use crate::record::events::{Event, Reader};
-use crate::record::gap::{Cause, size};
+use crate::record::events::Event;
+use crate::record::events::log::{Item, Log};
+use crate::record::gap::{Cause, Gap, size};
 use crate::record::{Folder, pieces};
 use crate::wire::unit::Logs;
 
@@ -162,8 +163,7 @@ pub(super) struct Tail {
     /// Its name in news of the watcher.
     pub(super) watched: Option<PathBuf>,
     stamp: (u64, i64, i64),
-    events: Cursor,
-    reader: Reader,
+    events: Log,
     output: Vec<(&'static str, Cursor)>,
     /// Whoever follows the output has heard nothing of it: streams count from their beginning.
     pub(super) is_new: bool,
@@ -181,7 +181,7 @@ pub(super) struct OutputLine {
 impl Tail {
     /// Reads the events from the beginning.
     pub(super) fn new(folder: Folder) -> Self {
-        let events = Cursor::new(folder.events(), 0);
+        let events = Log::new(folder.events()).with_words();
         // No stamp: the record may have changed since it was loaded, so the next look loads it again.
         let stamp = (0, 0, 0);
         Self {
@@ -189,7 +189,6 @@ impl Tail {
             watched: None,
             stamp,
             events,
-            reader: Reader::default(),
             output: Vec::new(),
             is_new: false,
             is_followed: false,
@@ -222,10 +221,30 @@ impl Tail {
         self.output.clear();
     }
 
-    /// Events of the next piece.
+    /// Events of the next piece. What is missing is told as one, too.
     pub(super) fn events(&mut self) -> Vec<Event> {
-        let lines = self.events.lines();
-        lines.iter().filter(|l| !l.is_empty()).filter_map(|line| self.reader.line(line)).collect()
+        let missing =
+            |gap: Gap| Event { at: None, level: "warn".to_owned(), text: gap.to_string() };
+        let event = |item| match item {
+            Item::Event(_, event) => event,
+            Item::Gap(gap) => missing(gap),
+        };
+        self.events.read(PIECE).unwrap_or_default().into_iter().map(event).collect()
+    }
+
+    /// Whether what may come late for an older file of the events is not waited for.
+    pub(super) fn hurry(&mut self, hurries: bool) {
+        self.events.hurry(hurries);
+    }
+
+    /// Whether all that is left is to wait for what may come late.
+    pub(super) fn waits(&self) -> bool {
+        self.events.waits() && !self.output.iter().any(|(_, cursor)| cursor.is_behind())
+    }
+
+    /// How long `events.log` is now.
+    pub(super) fn events_length(&self) -> u64 {
+        self.events.length().unwrap_or(0)
     }
 
     /// Lines of output of the next piece.
@@ -239,10 +258,10 @@ impl Tail {
 
     /// The unit has ended: what stands there now is all of it.
     pub(super) fn close(&mut self) {
-        let outputs = self.output.iter_mut().map(|(_, cursor)| cursor);
-        for cursor in outputs.chain([&mut self.events]) {
+        for (_, cursor) in &mut self.output {
             cursor.end = Some(pieces::end(&cursor.path));
         }
+        self.events.end_here();
     }
 
     /// Unfinished lines, after the end.

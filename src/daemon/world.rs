@@ -20,6 +20,7 @@ use super::state::{Change, State};
 use super::store::Store;
 use super::subscribers::{Subscribers, Topic};
 use super::tail::Tail;
+use super::trims::Trims;
 use super::watch::Watch;
 use crate::id::UnitId;
 use crate::record::Folder;
@@ -46,6 +47,10 @@ pub(super) struct World {
     pub(super) behind: BTreeSet<UnitId>,
     /// Units that have ended, as their record says, and whose last lines are still being read.
     pub(super) ending: HashMap<UnitId, Option<Unit>>,
+    /// Who keeps the events of units without a runner short.
+    pub(super) trims: Trims,
+    /// Every backlog waits for a moment to pass.
+    pub(super) is_resting: bool,
     /// Since when the reading of backlogs waits for slow readers.
     pub(super) pressed_since: Option<Instant>,
     /// The name of `live/` in news.
@@ -69,6 +74,8 @@ impl World {
             folders: HashMap::new(),
             behind: BTreeSet::new(),
             ending: HashMap::new(),
+            trims: Trims::default(),
+            is_resting: false,
             pressed_since: None,
             live: None,
             started_at: time::now(),
@@ -249,6 +256,7 @@ impl World {
         let folder = self.state.get(id).and_then(|entry| entry.folder.clone());
         let changes = self.state.end(id, last, time::now());
         self.liveness.forget(id);
+        self.trims.forget(id);
         self.forget_files(id);
         let unit = self.state.get(id).map(|entry| entry.unit.clone());
         let is_kept = unit.is_none_or(|unit| self.note_end(&unit, words));

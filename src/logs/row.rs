@@ -78,6 +78,12 @@ impl From<Line> for Row {
 }
 
 impl Row {
+    /// In the place of events that are not there any more.
+    pub fn of_missing_events(gap: Gap) -> Self {
+        let nothing = Event { at: None, level: String::new(), text: String::new() };
+        Self { level: None, gap: Some(gap), ..Self::of_event(gap.first, nothing) }
+    }
+
     /// The `number`th thing a script logged.
     pub fn of_event(number: u64, event: Event) -> Self {
         Self {

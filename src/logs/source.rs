@@ -3,8 +3,10 @@
 use super::Row;
 use super::search::Pattern;
 use crate::neutral;
+use crate::record::Folder;
+use crate::record::events::log::{Item, Log};
+use crate::record::gap::Gap;
 use crate::record::output::{Line, Reader};
-use crate::record::{Folder, events};
 
 /// Rows of one unit, in order, a batch at a time.
 #[derive(Debug)]
@@ -12,7 +14,7 @@ pub enum Source {
     /// Captured output.
     Output(Box<Output>),
     /// Events of a script.
-    Events(Events),
+    Events(Box<Events>),
 }
 
 /// Captured output, from where its reader was put.
@@ -42,27 +44,42 @@ pub enum Want {
 /// What a script logged, between two times, from a number on.
 #[derive(Debug)]
 pub struct Events {
-    folder: Folder,
+    log: Log,
     since: Option<u64>,
     until: Option<u64>,
     first: u64,
-    shown: usize,
+    /// What is missing before the next event: told with it, if that is wanted.
+    gap: Option<Gap>,
 }
+
+/// Bytes of events that are taken at once.
+const BATCH: usize = 256 << 10;
 
 impl Events {
     /// Events of the unit in `folder`.
     pub fn new(folder: &Folder, first: u64, since: Option<u64>, until: Option<u64>) -> Self {
-        Self { folder: folder.clone(), since, until, first, shown: 0 }
+        Self { log: Log::new(folder.events()), since, until, first, gap: None }
     }
 
-    fn rows(&mut self) -> Vec<Row> {
-        let all = events::read(&self.folder.events());
-        let new = all.len().saturating_sub(self.shown);
-        let said = all.into_iter().enumerate().skip(self.shown);
-        self.shown += new;
-        let said = said.filter(|(_, event)| event.level != "register");
-        let rows = said.map(|(at, event)| Row::of_event(u64::try_from(at).unwrap_or(0) + 1, event));
-        rows.filter(|row| row.number >= self.first && self.is_in_time(row.at)).collect()
+    fn rows(&mut self) -> Option<Vec<Row>> {
+        let items = self.log.read(BATCH)?;
+        Some(items.into_iter().flat_map(|item| self.take(item)).collect())
+    }
+
+    fn take(&mut self, item: Item) -> Vec<Row> {
+        let (number, event) = match item {
+            Item::Event(number, event) => (number, event),
+            Item::Gap(gap) => {
+                self.gap = Some(gap).filter(|gap| gap.last >= self.first);
+                return Vec::new();
+            }
+        };
+        let row = Row::of_event(number, event);
+        let is_timely = self.is_in_time(row.at);
+        let gap = self.gap.take().filter(|_| is_timely).map(Row::of_missing_events);
+        let is_wanted =
+            is_timely && number >= self.first && row.level.as_deref() != Some("register");
+        gap.into_iter().chain(is_wanted.then_some(row)).collect()
     }
 
     fn is_in_time(&self, at: Option<u64>) -> bool {
@@ -86,17 +103,15 @@ impl Source {
                 };
                 (!lines.is_empty()).then(|| output.timely(lines))
             }
-            Self::Events(events) => {
-                let rows = events.rows();
-                (!rows.is_empty()).then(|| Box::new(rows.into_iter()) as _)
-            }
+            Self::Events(events) => events.rows().map(|rows| Box::new(rows.into_iter()) as _),
         }
     }
 
     /// Nothing more is going to be written, or read.
     pub fn close(&mut self) {
-        if let Self::Output(output) = self {
-            output.reader.close();
+        match self {
+            Self::Output(output) => output.reader.close(),
+            Self::Events(events) => events.log.close(),
         }
     }
 

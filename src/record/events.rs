@@ -6,7 +6,8 @@
 //!
 //! - `TIME`: seconds since 1970 with an optional fraction after `.` or `,`; `-` when unknown.
 //! - `WRITER`: whatever tells two processes that write at once apart, such as a pid.
-//! - `FLAG`: `.` ends a text; `+` says that the writer's next record goes on with it.
+//! - `FLAG`: `.` ends a text; `+` says that the writer's next record goes on with it; `=` and `=+` are
+//!   the same for what was said in an earlier file and is carried over.
 //! - `LEVEL`: `debug`, `info`, `warn`, `error`; or what the script says of itself: `register` (a
 //!   JSON object with `name`, `type`, `metadata`), `status` (`active|idle|busy`, then a detail),
 //!   `progress` (`DONE/TOTAL`, then a text), `ready` (a URL or nothing).
@@ -14,7 +15,16 @@
 //!
 //! A record has at most 4,096 bytes with its newline, so that one `write` to a file opened for
 //! appending never mixes with another's. The shell library writes the same form without a process.
+//!
+//! A long log is cut into several files ([`parts`]), of which the newest alone says all that the script
+//! last said of itself; [`trim`] does that, [`log`] reads them as one.
 
+#[cfg(feature = "full")]
+pub mod log;
+mod parts;
+pub mod trim;
+
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::SystemTime;
@@ -23,6 +33,7 @@ use crate::private;
 use crate::time;
 use crate::wire::read::{Fields, json};
 use crate::wire::unit::{Presence, Unit};
+use parts::{AFTER, CARRIED, CARRIED_ON, Id};
 
 /// The longest record, newline included.
 pub const RECORD_LIMIT: usize = 4096;
@@ -46,19 +57,30 @@ pub struct Event {
 pub struct Reader {
     /// Writers and what they have said so far; hardly ever more than one.
     unfinished: Vec<(String, String)>,
+    /// What is carried over counts, too.
+    words: bool,
 }
 
 impl Reader {
+    /// One that returns what is carried over from an earlier file as well.
+    fn of_words() -> Self {
+        Self { words: true, ..Self::default() }
+    }
+
     /// One line without its newline. Returns an event when the line ends one.
     pub fn line(&mut self, line: &str) -> Option<Event> {
         let fields: Vec<&str> = line.splitn(5, '\t').collect();
         let [at, writer, flag, level, text] = fields[..] else {
             return foreign(line);
         };
+        let is_carried = matches!(flag, CARRIED | CARRIED_ON);
+        if is_carried && (!self.words || level == AFTER) {
+            return None;
+        }
         let begun = self.unfinished.iter().position(|(by, _)| by == writer);
         let begun = begun.map(|index| self.unfinished.swap_remove(index).1);
         let text = begun.unwrap_or_default() + &unescape(text);
-        if flag == "+" {
+        if matches!(flag, "+" | CARRIED_ON) {
             self.unfinished.push((writer.to_owned(), text));
             return None;
         }
@@ -100,16 +122,16 @@ fn unescape(text: &str) -> String {
     out
 }
 
-/// All events of the file at `path`; what is no file, or cannot be read, has none.
+/// All events of the log at `path`; what is no file, or cannot be read, has none.
+#[cfg(feature = "full")]
 pub fn read(path: &Path) -> Vec<Event> {
-    let regular = path.metadata().is_ok_and(|meta| meta.is_file());
-    let bytes = if regular { std::fs::read(path).unwrap_or_default() } else { Vec::new() };
-    let mut reader = Reader::default();
-    bytes
-        .split(|byte| *byte == b'\n')
-        .filter(|line| !line.is_empty())
-        .filter_map(|line| reader.line(&String::from_utf8_lossy(line)))
-        .collect()
+    let mut log = log::Log::new(path.to_path_buf());
+    log.close();
+    let mut events = Vec::new();
+    while let Some(items) = log.read(1 << 20) {
+        events.extend(items.into_iter().filter_map(log::Item::event));
+    }
+    events
 }
 
 /// Appends one text, in as many records as it needs.
@@ -143,11 +165,58 @@ fn pieces(text: &str) -> Vec<String> {
     pieces
 }
 
-/// Takes what the script said of itself into `unit`: the last word counts.
+/// Takes what the script said of itself into `unit`, and how much of it was dropped: the last word
+/// counts. Only the newest file is read.
 pub fn apply(path: &Path, unit: &mut Unit) {
-    for event in read(path) {
-        apply_one(&event, unit);
+    if !path.metadata().is_ok_and(|meta| meta.is_file()) {
+        return;
     }
+    let _ = words(path, &mut |event| apply_one(event, unit));
+    let folder = path.parent().unwrap_or(path);
+    (unit.logs.dropped_event_bytes, unit.logs.dropped_events) = trim::tally(folder);
+}
+
+/// Calls `each` with the events of the newest file, from what was carried over on.
+fn words(path: &Path, each: &mut dyn FnMut(&Event)) -> io::Result<()> {
+    let mut reader = Reader::of_words();
+    newest_lines(path, &File::open(path)?, &mut |line, _| {
+        reader.line(&String::from_utf8_lossy(line)).iter().for_each(&mut *each);
+    })
+}
+
+/// Calls `each` with the lines of the newest file of the log at `path`, open as `file`, and where each
+/// ends in it. Behind what is carried over there comes first what others wrote into the file before
+/// after that was looked through; it ends nowhere.
+fn newest_lines(
+    path: &Path,
+    file: &File,
+    each: &mut dyn FnMut(&[u8], Option<u64>),
+) -> io::Result<()> {
+    let mut late = parts::after(file).map(|(bytes, _)| bytes);
+    let own = Id::of(&file.metadata()?);
+    parts::lines(file, 0, &mut |line, end| {
+        if !parts::is_carried(line)
+            && let Some(from) = late.take()
+        {
+            late_lines(path, own, from, each);
+        }
+        each(line, Some(end));
+        true
+    })?;
+    if let Some(from) = late {
+        late_lines(path, own, from, each);
+    }
+    Ok(())
+}
+
+fn late_lines(path: &Path, own: Id, from: u64, each: &mut dyn FnMut(&[u8], Option<u64>)) {
+    let (parts, _) = parts::look(path);
+    let Some(last) = parts.iter().rfind(|part| part.id != own) else { return };
+    let Ok(file) = File::open(&last.path) else { return };
+    let _ = parts::lines(&file, from.saturating_sub(last.start), &mut |line, _| {
+        each(line, None);
+        true
+    });
 }
 
 /// Takes one event into `unit`.

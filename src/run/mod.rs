@@ -7,6 +7,7 @@
 //! monitor   the child's parent on a PTY: what makes job control work there
 //! relay     bytes on their way: child -> terminal and capture, keyboard -> child; signals; the end
 //! capture   output files and their index; segments: how much of a long log is kept
+//! events    how much is kept of what the script logs itself
 //! settle    the record's last word
 //! kept      the script as it was, and the commit
 //! limits    what the command may use
@@ -18,6 +19,7 @@
 
 pub mod banner;
 pub mod capture;
+mod events;
 pub(crate) mod kept;
 #[cfg(feature = "full")]
 pub mod left;
@@ -48,11 +50,13 @@ use crate::autostart;
 use crate::config::Bounds;
 use crate::error::{Error, Result, exit};
 use crate::os::Identity;
+use crate::record::events::append;
 use crate::record::index::Stream;
-use crate::record::{Folder, events, register, scripts};
+use crate::record::{Folder, register, scripts};
 use crate::stop;
 use crate::wire::unit::{Logs, Status, Terms, Unit};
 
+use events::Events;
 pub use plan::Plan;
 use restart::{Next, Policy};
 pub use settle::End;
@@ -83,7 +87,9 @@ pub fn run(plan: &Plan, on_start: impl FnOnce(&Unit)) -> Result<(Unit, End)> {
     };
     runs(&mut unit, &child);
     files.name_logs(&mut unit, &child);
-    let mut capture = files.capture(&unit);
+    let bounds = Bounds::of(unit.project.as_deref());
+    let mut capture = files.capture(&bounds);
+    let mut events = Events::new(files.folder(), &bounds);
     capture.open(&child.streams());
     files.save(&unit);
     let daemon_start = if plan.register { autostart::nudge() } else { None };
@@ -91,15 +97,24 @@ pub fn run(plan: &Plan, on_start: impl FnOnce(&Unit)) -> Result<(Unit, End)> {
     let git = files.keep(&unit, script.as_deref());
     let prune = files.folder().and_then(kept::prune);
     let helpers = daemon_start.into_iter().chain(git).chain(prune).collect();
-    let end = relay::relay(&mut child, &mut signals, &mut capture, plan, &unit.id, helpers);
+    let mut keeps = Keeps { signals: &mut signals, capture: &mut capture, events: &mut events };
+    let end = relay::relay(&mut child, &mut keeps, plan, &unit.id, helpers);
     let ended = (end, clock.elapsed());
-    let end = go_on(plan, &mut unit, &files, &mut signals, &mut capture, ended);
+    let end = go_on(plan, &mut unit, &files, &mut keeps, ended);
     capture.finish(&mut unit.logs);
     files.follow(capture.place(), &mut unit);
     unit.git = files.folder().and_then(scripts::git).unwrap_or_default();
     settle::finish(&mut unit, files.folder(), end, clock.elapsed());
     limits::lift(&plan.limits);
     Ok((unit, end))
+}
+
+/// What outlasts one start of the command.
+struct Keeps<'a> {
+    signals: &'a mut Signals,
+    capture: &'a mut capture::Capture,
+    /// None without a bound.
+    events: &'a mut Option<Events>,
 }
 
 fn runs(unit: &mut Unit, child: &spawn::Child) {
@@ -113,13 +128,12 @@ fn go_on(
     plan: &Plan,
     unit: &mut Unit,
     files: &Files,
-    signals: &mut Signals,
-    capture: &mut capture::Capture,
+    keeps: &mut Keeps<'_>,
     (mut end, mut lasted): (End, Duration),
 ) -> End {
     let policy = plan.terms.restart.as_deref().and_then(Policy::parse);
     let (Some(mut policy), Some(folder)) = (policy, files.folder()) else { return end };
-    let announce = |text: String| drop(events::append(&folder.events(), "restart", &text));
+    let announce = |text: String| drop(append(&folder.events(), "restart", &text));
     while !stop::was_requested(folder) {
         let wait = match policy.after(end, lasted) {
             Next::Over => break,
@@ -131,10 +145,10 @@ fn go_on(
         };
         (unit.process, unit.pid) = (None, None);
         unit.restarts += 1;
-        capture.finish(&mut unit.logs);
+        keeps.capture.finish(&mut unit.logs);
         files.save(unit);
         announce(format!("restart {} in {}s: {}", policy.count(), wait.as_secs(), end.words()));
-        if asked_to_end(signals, folder, wait) {
+        if asked_to_end(keeps.signals, folder, wait) {
             break;
         }
         let clock = Instant::now();
@@ -142,7 +156,7 @@ fn go_on(
             Ok(mut child) => {
                 runs(unit, &child);
                 files.save(unit);
-                relay::relay(&mut child, signals, capture, plan, &unit.id, Vec::new())
+                relay::relay(&mut child, keeps, plan, &unit.id, Vec::new())
             }
             Err(error) => End::of(Some(error.exit_code().into()), None),
         };
@@ -289,9 +303,8 @@ impl Files {
         };
     }
 
-    fn capture(&self, unit: &Unit) -> capture::Capture {
-        let bounds = Bounds::of(unit.project.as_deref());
-        capture::Capture::new(self.folder.as_ref().map(Folder::path), &bounds)
+    fn capture(&self, bounds: &Bounds) -> capture::Capture {
+        capture::Capture::new(self.folder.as_ref().map(Folder::path), bounds)
     }
 }
 

@@ -162,7 +162,9 @@ fn git(mut from: Fields) -> Git {
 fn logs(mut from: Fields) -> Logs {
     let mut number = |name: &str| from.value(name).as_u64().unwrap_or_default();
     let [dropped_bytes, dropped_lines] = ["dropped_bytes", "dropped_lines"].map(&mut number);
-    let [missed_bytes, missed_lines] = ["missed_bytes", "missed_lines"].map(number);
+    let [missed_bytes, missed_lines] = ["missed_bytes", "missed_lines"].map(&mut number);
+    let [dropped_event_bytes, dropped_events] =
+        ["dropped_event_bytes", "dropped_events"].map(number);
     let mut path = |name: &str| from.text(name).map(Into::into);
     Logs {
         output: path("output"),
@@ -173,6 +175,8 @@ fn logs(mut from: Fields) -> Logs {
         dropped_lines,
         missed_bytes,
         missed_lines,
+        dropped_event_bytes,
+        dropped_events,
     }
 }
 
@@ -221,6 +225,7 @@ mod tests {
         unit.ready = true;
         unit.logs.events = Some("/e".into());
         (unit.logs.dropped_bytes, unit.logs.missed_lines) = (u64::MAX, 1);
+        (unit.logs.dropped_event_bytes, unit.logs.dropped_events) = (2, 3);
         unit.metadata.insert("batch".into(), 7.into());
         unit.terms.group = Some("back".into());
         unit.terms.alerts.on_kill = true;

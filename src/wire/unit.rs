@@ -196,6 +196,12 @@ pub struct Logs {
     /// Lines that ended in them.
     #[serde(skip_serializing_if = "is_zero")]
     pub missed_lines: u64,
+    /// Bytes of events that were dropped, and...
+    #[serde(skip_serializing_if = "is_zero")]
+    pub dropped_event_bytes: u64,
+    /// ...how many events ended in them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub dropped_events: u64,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]

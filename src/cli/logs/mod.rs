@@ -186,7 +186,7 @@ impl Args {
     fn events_of(&self, folder: &Folder) -> Result<Source> {
         let (since, until) = self.times()?;
         let first = self.range.map_or(1, |(first, _)| first);
-        Ok(Source::Events(Events::new(folder, first, since, until)))
+        Ok(Source::Events(Box::new(Events::new(folder, first, since, until))))
     }
 
     /// Whether the tail is that of the whole log, which is found without reading it.

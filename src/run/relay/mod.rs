@@ -16,7 +16,9 @@ use rustix::io::{Errno, read};
 use rustix::process::{Pid, Signal};
 use signal_hook::consts::{SIGHUP, SIGTSTP};
 
+use super::Keeps;
 use super::capture::Capture;
+use super::events::Events;
 use super::monitor::{Change, Monitor};
 use super::plan::Plan;
 use super::settle::End;
@@ -50,6 +52,7 @@ const LOOK: Duration = Duration::from_millis(200);
 struct Relay<'a> {
     child: &'a mut Child,
     capture: &'a mut Capture,
+    events: &'a mut Option<Events>,
     buffer: Vec<u8>,
     /// None when the command has no terminal, or nobody watches it.
     keys: Option<Keys>,
@@ -84,8 +87,7 @@ enum Event {
 /// Carries everything to and fro until the child's end, which it returns.
 pub(super) fn relay(
     child: &mut Child,
-    signals: &mut Signals,
-    capture: &mut Capture,
+    keeps: &mut Keeps<'_>,
     plan: &Plan,
     unit: &UnitId,
     helpers: Vec<std::process::Child>,
@@ -94,7 +96,8 @@ pub(super) fn relay(
     let chunk = if child.pty.is_some() { TERMINAL_CHUNK } else { CHUNK };
     let mut relay = Relay {
         child,
-        capture,
+        capture: keeps.capture,
+        events: keeps.events,
         buffer: vec![0; chunk],
         keys,
         passing: !plan.detached,
@@ -106,7 +109,7 @@ pub(super) fn relay(
         helpers,
         end: None,
     };
-    let mut end = relay.until_the_end(signals);
+    let mut end = relay.until_the_end(keeps.signals);
     end.hung_up = relay.hung_up || !plan.detached && terminal::is_hung_up();
     if plan.tree {
         stop::sweep(&relay.child.leaders(), unit);
@@ -124,6 +127,9 @@ impl Relay<'_> {
                 return end;
             }
             self.turn(signals);
+            if let Some(events) = self.events.as_mut() {
+                events.look(|| self.capture.place());
+            }
             if self.keys.as_ref().is_some_and(Keys::came_unasked) {
                 self.go_on();
             }
@@ -174,7 +180,9 @@ impl Relay<'_> {
     /// How long to wait for something to happen.
     fn patience(&self) -> Option<Duration> {
         let may_come = self.keys.as_ref().is_some_and(Keys::may_come);
-        if self.orphan.is_some() { Some(PAUSE) } else { may_come.then_some(LOOK) }
+        let pauses = [self.orphan.is_some().then_some(PAUSE), may_come.then_some(LOOK)];
+        let look = self.events.as_ref().map(Events::patience);
+        pauses.into_iter().chain([look]).flatten().min()
     }
 
     /// Waits for output, or for anything. Sources come last first: handling one may remove it.

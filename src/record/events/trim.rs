@@ -1,0 +1,318 @@
+//! Keeps `events.log` within its share of a run's bound: closes it when it is long, and drops the
+//! oldest closed parts but the head when all together are too long.
+//!
+//! A script opens, appends and closes the file for each record and looks at nothing, so the file is
+//! closed over its head: it gets a second name, as a part, and then a new `events.log` takes the first
+//! name in one step. Whoever opened the old one a moment before still writes into the part.
+//!
+//! Who does it: the runner of the unit, while it runs; for a script without a runner `ig-agent trim`,
+//! which the daemon starts when it sees the log grow too long; and `ig prune`, for every folder of
+//! a project, when nobody else did. A lock makes them one at a time; it is also where the drops are
+//! counted.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+use super::parts::{self, AFTER, CARRIED, CARRIED_ON, Part};
+use super::{Event, Reader};
+use crate::config::Bounds;
+use crate::private;
+use crate::wire::read::{Fields, json, object};
+
+/// The lock, and in it how much was dropped: bytes and events.
+const TALLY: &str = "events.cut";
+
+/// What a script says of itself: the last of each counts.
+const WORDS: [&str; 5] = ["register", "status", "progress", "ready", "restart"];
+
+/// How much of the events is kept, bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Share {
+    /// In all.
+    pub most: u64,
+    /// Of its beginning.
+    pub head: u64,
+    /// Of what comes after it, in one file.
+    pub part: u64,
+}
+
+impl Share {
+    /// No bound makes `events.log` too long while it is no longer than this.
+    #[cfg(feature = "full")]
+    pub const LEAST: u64 = 16 << 10;
+
+    /// A quarter of what a run may keep, an eighth of that for the head, and of the rest an eighth
+    /// for each part; none when there is no bound.
+    pub fn of(bounds: &Bounds) -> Option<Self> {
+        let most = bounds.max_run_bytes / 4;
+        let head = most / 8;
+        (most > 0).then_some(Self { most, head, part: (most - head) / 8 })
+    }
+
+    /// `events.log` is too long when it is longer than this.
+    pub fn limit(&self) -> u64 {
+        self.part
+    }
+}
+
+/// Trims the events in `folder` if they are too long and nobody else is at it. Waits for nothing: true
+/// when there is more to do in a moment, when nobody writes into what was closed just now.
+pub fn trim(folder: &Path, share: &Share) -> io::Result<bool> {
+    let path = folder.join("events.log");
+    if !is_long(&path, share) {
+        return Ok(false);
+    }
+    let lock = private::rewrite(&folder.join(TALLY))?;
+    if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+        return Ok(true);
+    }
+    Trim { path, share: *share, dropped: tally(folder), lock }.run()
+}
+
+/// The same to the end, for those who have the time.
+pub fn trim_fully(folder: &Path, share: &Share) -> io::Result<()> {
+    // Closed, settled and cut; a script that goes on as fast as it did is for the next one to trim.
+    for _ in 0..4 {
+        if !trim(folder, share)? {
+            break;
+        }
+        std::thread::sleep(parts::SETTLED + parts::SETTLED / 4);
+    }
+    Ok(())
+}
+
+/// Whether there is something to do: `events.log` is long, or what was closed is too much together.
+fn is_long(path: &Path, share: &Share) -> bool {
+    let Ok(meta) = fs::symlink_metadata(path) else { return false };
+    // Nothing was closed where nobody ever held the lock.
+    let closed = || {
+        path.with_file_name(TALLY).exists() && total(&parts::look(path).0) > share.most - share.part
+    };
+    meta.is_file() && (meta.len() > share.limit() || closed())
+}
+
+/// Bytes and events that were dropped from `folder` so far.
+pub fn tally(folder: &Path) -> (u64, u64) {
+    let text = fs::read_to_string(folder.join(TALLY)).unwrap_or_default();
+    let mut numbers = text.trim_ascii().split(' ').map_while(|number| number.parse().ok());
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+fn total(parts: &[Part]) -> u64 {
+    parts.iter().map(|part| part.length).sum()
+}
+
+struct Trim {
+    path: PathBuf,
+    share: Share,
+    dropped: (u64, u64),
+    lock: File,
+}
+
+impl Trim {
+    fn run(mut self) -> io::Result<bool> {
+        let (mut parts, _) = parts::look(&self.path);
+        if let Some(last) = parts.last()
+            && !parts::is_settled(&fs::metadata(&last.path)?)
+        {
+            return Ok(true);
+        }
+        let before = self.dropped;
+        let shortened = self.shorten(&mut parts);
+        if self.dropped != before {
+            let text = format!("{:020} {:020}\n", self.dropped.0, self.dropped.1);
+            self.lock.write_all_at(text.as_bytes(), 0)?;
+        }
+        shortened?;
+        let length = fs::metadata(&self.path)?.len();
+        let limit = if parts.is_empty() { self.share.head } else { self.share.part };
+        if length > limit {
+            self.close(parts.last())?;
+        }
+        Ok(length > limit)
+    }
+
+    /// Closes `events.log`, behind `last`, and puts a new one in its place.
+    fn close(&self, last: Option<&Part>) -> io::Result<()> {
+        let old = File::open(&self.path)?;
+        let (start, events) = begin(&old, last)?;
+        let seed = seed(&self.path, &old, start, events)?;
+        let part = parts::part_path(&self.path, start, events, false);
+        // Left by somebody who was killed in the midst of this.
+        let _ = fs::remove_file(&part);
+        let new = self.path.with_file_name(".events.log.new");
+        let _ = fs::remove_file(&new);
+        private::create_new(&new)?.write_all(seed.as_bytes())?;
+        fs::hard_link(&self.path, &part)?;
+        fs::rename(&new, &self.path)
+    }
+
+    /// Drops from the middle until the closed parts leave room for one more.
+    fn shorten(&mut self, parts: &mut Vec<Part>) -> io::Result<()> {
+        let room = self.share.most - self.share.part;
+        if total(parts) > room && parts[0].start == 0 && parts[0].length > 2 * self.share.head {
+            self.cut_head(parts, room)?;
+        }
+        while parts.len() > 2 && total(parts) > room {
+            fs::remove_file(&parts[1].path)?;
+            let gone = parts.remove(1);
+            self.count(gone.length, parts[1].events.saturating_sub(gone.events));
+        }
+        if parts.len() == 2 && total(parts) > room {
+            let keep = room.saturating_sub(parts[0].length);
+            let (gone, start) = (parts.remove(1), 0);
+            let (events, end) = self.keep_end(&gone, (start, gone.events), keep)?;
+            self.count(gone.length - end.as_ref().map_or(0, |end| end.length), events);
+            fs::remove_file(&gone.path)?;
+            parts.extend(end);
+        }
+        Ok(())
+    }
+
+    /// A head that was closed late is cut to its length; of what was behind it the end stays.
+    fn cut_head(&mut self, parts: &mut Vec<Part>, room: u64) -> io::Result<()> {
+        let head = parts[0].clone();
+        let (mut length, mut events) = (head.length, 0);
+        parts::lines(&File::open(&head.path)?, 0, &mut |line, end| {
+            events += u64::from(parts::ends_event(line));
+            length = end;
+            end < self.share.head
+        })?;
+        let others = total(&parts[1..]);
+        let keep = room.saturating_sub(length + others).min(head.length - length);
+        let (gone, end) = self.keep_end(&head, (length, events), keep)?;
+        File::options().write(true).open(&head.path)?.set_len(length)?;
+        parts[0].length = length;
+        self.count(head.length - length - end.as_ref().map_or(0, |end| end.length), gone);
+        if let Some(end) = end {
+            parts.insert(1, end);
+        }
+        Ok(())
+    }
+
+    /// Makes a part of the last `keep` bytes of `part`, from the beginning of a line on. Returns it, and
+    /// how many events end before it and after `from`, a place in the part and the events before it.
+    fn keep_end(
+        &self,
+        part: &Part,
+        from: (u64, u64),
+        keep: u64,
+    ) -> io::Result<(u64, Option<Part>)> {
+        let file = File::open(&part.path)?;
+        let (mut start, mut gone) = (from.0, 0);
+        let wanted = part.length - keep;
+        if start < wanted {
+            parts::lines(&file, from.0, &mut |line, end| {
+                gone += u64::from(parts::ends_event(line));
+                start = end;
+                end < wanted
+            })?;
+        }
+        if start >= part.length {
+            return Ok((gone, None));
+        }
+        let (at, events) = (part.start + start, from.1 + gone);
+        let path = parts::part_path(&self.path, at, events, true);
+        let new = self.path.with_file_name(".events.log.new");
+        let _ = fs::remove_file(&new);
+        let mut copy = private::create_new(&new)?;
+        copy_from(&file, start, &mut copy)?;
+        fs::rename(&new, &path)?;
+        let meta = copy.metadata()?;
+        let (id, length) = (parts::Id::of(&meta), meta.len());
+        Ok((gone, Some(Part { path, start: at, events, is_end: true, id, length })))
+    }
+
+    fn count(&mut self, bytes: u64, events: u64) {
+        self.dropped = (self.dropped.0 + bytes, self.dropped.1 + events);
+    }
+}
+
+/// Where the file `old` starts in the whole, in bytes and in events: behind `last`, with what came
+/// into that after it was closed.
+fn begin(old: &File, last: Option<&Part>) -> io::Result<(u64, u64)> {
+    let Some(last) = last else { return Ok((0, 0)) };
+    let file = File::open(&last.path)?;
+    let Some((bytes, events)) = parts::after(old) else {
+        return Ok((last.end(), last.events + parts::count(&file, 0)?));
+    };
+    let late = parts::count(&file, bytes.saturating_sub(last.start))?;
+    Ok((last.end().max(bytes), events + late))
+}
+
+/// What the new file begins with: what was said in the `old` one at `path`, which starts at `start`.
+fn seed(path: &Path, old: &File, start: u64, mut events: u64) -> io::Result<String> {
+    let mut reader = Reader::of_words();
+    let mut words = Vec::new();
+    let mut length = 0;
+    super::newest_lines(path, old, &mut |line, end| {
+        if let Some(end) = end {
+            length = end;
+            events += u64::from(parts::ends_event(line));
+        }
+        if may_be_word(line)
+            && let Some(event) = reader.line(&String::from_utf8_lossy(line))
+        {
+            remember(&mut words, event);
+        }
+    })?;
+    let mut seed = format!("-\tig\t{CARRIED}\t{AFTER}\t{} {events}\n", start + length);
+    for word in words {
+        let pieces = super::pieces(&word.text);
+        for (index, piece) in pieces.iter().enumerate() {
+            let flag = if index + 1 == pieces.len() { CARRIED } else { CARRIED_ON };
+            seed.extend(["-\tig\t", flag, "\t", &word.level, "\t", piece, "\n"]);
+        }
+    }
+    Ok(seed)
+}
+
+/// (`io::copy` knows more ways than `ig-agent` has room for.)
+fn copy_from(file: &File, mut start: u64, copy: &mut File) -> io::Result<()> {
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        let count = file.read_at(&mut buffer, start)?;
+        if count == 0 {
+            return Ok(());
+        }
+        copy.write_all(&buffer[..count])?;
+        start += u64::try_from(count).unwrap_or(0);
+    }
+}
+
+/// Spares most lines the reading: only what goes on, or is of a level that is a word, can be one.
+fn may_be_word(line: &[u8]) -> bool {
+    let mut fields = line.splitn(5, |byte| *byte == b'\t').skip(3);
+    fields.next().is_some_and(|level| WORDS.iter().any(|word| word.as_bytes() == level))
+}
+
+/// The last of each, in the order in which they were said.
+fn remember(words: &mut Vec<Event>, mut event: Event) {
+    if let Some(index) = words.iter().position(|word| word.level == event.level) {
+        let before = words.remove(index);
+        if event.level == "register" {
+            event.text = both(&before.text, &event.text);
+        }
+    }
+    words.push(event);
+}
+
+/// Two registrations as one: what the second does not say the first does.
+fn both(first: &str, second: &str) -> String {
+    let [mut first, mut second] =
+        [first, second].map(|text| Fields::of(json(text.as_bytes()).unwrap_or_default()));
+    let mut said = |name| {
+        let said = second.text(name).filter(|text| !text.is_empty());
+        said.or_else(|| first.text(name)).unwrap_or_default()
+    };
+    let (name, agent_type) = (said("name"), said("type"));
+    let mut metadata = first.object("metadata");
+    metadata.extend(second.object("metadata"));
+    let both =
+        vec![("name", name.into()), ("type", agent_type.into()), ("metadata", metadata.into())];
+    object(both).to_string()
+}
