@@ -15,6 +15,7 @@ pub(crate) mod pieces;
 pub mod register;
 pub mod scope;
 pub mod scripts;
+pub mod seals;
 
 use std::fs;
 use std::io;

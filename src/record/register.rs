@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
-use super::Folder;
+use super::{Folder, seals};
 use crate::error::Result;
 use crate::os::Identity;
 use crate::paths;
@@ -40,6 +40,7 @@ pub fn register(registration: Registration) -> Result<(Unit, Folder, Option<crat
     unit.logs.events = Some(folder.events());
     let path = folder.file("run.json");
     folder.save(&unit).map_err(|e| crate::error::Error::io("write", path, &e))?;
+    seals::keep(&folder);
     let linked = folder
         .link_live(&unit.id)
         .map_err(|e| crate::error::Error::io("link", paths::live_dir(), &e));

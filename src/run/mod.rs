@@ -48,7 +48,7 @@ use crate::config::Bounds;
 use crate::error::{Error, Result, exit};
 use crate::os::Identity;
 use crate::record::index::Stream;
-use crate::record::{Folder, events, register, scripts};
+use crate::record::{Folder, events, register, scripts, seals};
 use crate::stop;
 use crate::wire::unit::{Logs, Status, Terms, Unit};
 
@@ -271,6 +271,7 @@ impl Files {
     /// Keeps what the command started from. Git is a child of ours until it is done.
     fn keep(&self, unit: &Unit, script: Option<&[u8]>) -> Option<std::process::Child> {
         let folder = self.folder()?;
+        seals::keep(folder);
         if let Some(text) = script {
             kept::script(folder, &unit.script.sha256, text);
         }

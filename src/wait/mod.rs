@@ -3,6 +3,7 @@
 //! ```text
 //! spec      what can be waited for, as it is written (pure)
 //! check     whether it is so now, and what is missing when it is not
+//! words     why it was in vain
 //! http      one small question to a server of this machine
 //! ```
 //!
@@ -11,6 +12,7 @@
 mod check;
 mod http;
 pub mod spec;
+mod words;
 
 use std::path::PathBuf;
 use std::thread::sleep;
@@ -106,7 +108,7 @@ impl Wait {
                     Err(missing) => missing,
                 };
             if unit.status.is_terminal() {
-                return Err(ending::early(&unit, &self.until.done()));
+                return Err(words::early(&unit, &self.until.done()));
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -128,7 +130,7 @@ impl Wait {
         let missing =
             if self.until == Until::Exit { String::new() } else { format!(": {missing}") };
         let mut problem = format!("`{name}` ({}) {lacking} after {after}{missing}", unit.id);
-        problem.push_str(&ending::last_lines(&unit.logs));
+        problem.push_str(&words::last_lines(unit));
         Error::new(problem)
             .next(format!("ig logs {}, or a longer --timeout", unit.id))
             .code(exit::TIMED_OUT)

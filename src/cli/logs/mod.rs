@@ -12,6 +12,7 @@ use show::{Form, Printer};
 
 use super::Outcome;
 use crate::error::{Error, Result};
+use crate::logs::mask::Mask;
 use crate::logs::search::Pattern;
 use crate::logs::{Events, Output, Row, Sieve, Source, Want, Wish, moment};
 use crate::record::index::Stream;
@@ -121,7 +122,7 @@ impl Args {
         mut sieve: Sieve,
         place: Option<&Place>,
     ) -> io::Result<()> {
-        let mut printer = Printer::new(self.form());
+        let mut printer = Printer::new(self.form(), Mask::of(folder));
         let mut last_read = 0;
         let mut note = |row: &Row| last_read = last_read.max(row.number);
         loop {
@@ -209,10 +210,10 @@ impl Args {
         if self.raw {
             reader = reader.in_pieces();
         }
-        Ok(Source::Output(Box::new(Output { reader, since, want: self.want() })))
+        Ok(Source::Output(Box::new(Output { reader, since, want: self.want(folder) })))
     }
 
-    fn want(&self) -> Want {
+    fn want(&self, folder: &Folder) -> Want {
         let pattern = self.grep.as_deref().filter(|_| !self.new);
         if let Some(pattern) = pattern.and_then(Pattern::new) {
             return Want::Matches(pattern);
@@ -222,7 +223,7 @@ impl Args {
             || self.range.is_some();
         match self.form() {
             _ if counts || self.errors || self.grep.is_some() => Want::Lines,
-            Form::Text => Want::Text,
+            Form::Text => Want::Text(Box::new(Mask::of(folder))),
             Form::Raw => Want::Bytes,
             Form::Numbered | Form::Json => Want::Lines,
         }
