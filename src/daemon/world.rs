@@ -106,9 +106,6 @@ impl World {
 
     /// What earlier lives of the daemon knew and no file tells.
     fn remember(&mut self) {
-        for (id, alerts) in self.noted(Store::alerts).unwrap_or_default() {
-            self.state.set_alerts(&id, alerts);
-        }
         for end in self.noted(Store::ends).unwrap_or_default() {
             let changes = self.state.restore(end.unit, end.folder.map(Folder::at));
             self.tell(changes);
@@ -214,8 +211,13 @@ impl World {
         }
         match record {
             Some(record) if record.status.is_terminal() => self.end(id, Some(record)),
-            _ if !lives => self.end(id, None),
-            Some(record) => self.reload(id, record),
+            Some(record) => {
+                self.reload(id, record);
+                if !lives {
+                    self.end(id, None);
+                }
+            }
+            None if !lives => self.end(id, None),
             None => {}
         }
     }

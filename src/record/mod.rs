@@ -3,6 +3,8 @@
 //! Files are the truth: everything here works without a daemon. The runner writes output and
 //! `run.json`; whoever logs appends to `events.log`; everybody else reads.
 
+#[cfg(feature = "full")]
+pub mod alerts;
 mod chunks;
 pub mod events;
 pub mod gap;
@@ -92,6 +94,10 @@ impl Folder {
             .and_then(Unit::try_from)
             .map_err(|e| Error::new(format!("the record is damaged: {e}")).at(path.display()))?;
         self.take_in(&mut unit);
+        #[cfg(feature = "full")]
+        if let Some(alerts) = alerts::chosen(self) {
+            unit.terms.alerts = alerts;
+        }
         Ok(unit)
     }
 

@@ -220,6 +220,32 @@ impl Default for Alerts {
     }
 }
 
+/// Which ends are to be told from now on, and which not; what is not given stays.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    /// When it fails.
+    #[serde(default)]
+    pub on_failure: Option<bool>,
+    /// When it completes.
+    #[serde(default)]
+    pub on_success: Option<bool>,
+    /// When it is killed.
+    #[serde(default)]
+    pub on_kill: Option<bool>,
+}
+
+impl Choice {
+    /// What comes of it where `known` held so far.
+    #[must_use]
+    pub fn after(self, known: Alerts) -> Alerts {
+        Alerts {
+            on_failure: self.on_failure.unwrap_or(known.on_failure),
+            on_success: self.on_success.unwrap_or(known.on_success),
+            on_kill: self.on_kill.unwrap_or(known.on_kill),
+        }
+    }
+}
+
 /// What was asked for at its start, and holds as long as it runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Terms {
