@@ -87,7 +87,13 @@ fn options(mut words: Words) -> Result<Options> {
 
 fn kind(word: &str) -> Result<Kind> {
     let known = Kind::ALL.into_iter().find(|kind| kind.word() == word);
-    known.ok_or_else(|| Error::usage(format!("`{word}` is no kind of unit")))
+    let known = known.ok_or_else(|| Error::usage(format!("`{word}` is no kind of unit")))?;
+    if Kind::STARTABLE.contains(&known) {
+        return Ok(known);
+    }
+    let words = Kind::STARTABLE.map(Kind::word).join(", ");
+    Err(Error::usage(format!("the kind `{word}` is reserved and cannot be started yet"))
+        .next(words))
 }
 
 fn json(text: &str) -> Result<Fields> {

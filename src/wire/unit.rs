@@ -43,6 +43,9 @@ impl Kind {
         Self::Dream,
     ];
 
+    /// Kinds that can be started; the others are reserved.
+    pub const STARTABLE: [Self; 4] = [Self::LocalBash, Self::LocalAgent, Self::Monitor, Self::Lsp];
+
     /// The letter that ids of this kind start with.
     pub const fn letter(self) -> char {
         match self {
