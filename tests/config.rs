@@ -91,6 +91,9 @@ fn a_broken_file_never_stops_a_command() {
         let output = ig(&world, &["run", "--", "bash", "-c", "echo out; exit 3"]);
         assert_eq!((stdout(&output).as_str(), output.status.code()), ("out\n", Some(3)));
         assert_eq!(stderr(&output).matches("ig:").count(), 1, "{}", stderr(&output));
+        let output = ig(&world, &["start", "--", "true"]);
+        assert_eq!(output.status.code(), Some(0));
+        assert_eq!(stderr(&output).matches("ig: ").count(), 1, "{}", stderr(&output));
         let mut agent = world.command("ig-agent");
         agent.args(["run", "--no-register", "--", "bash", "-c", "echo out; exit 3"]);
         let output = agent.output().unwrap();
