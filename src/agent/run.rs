@@ -108,9 +108,8 @@ fn foreground(plan: &Plan) -> Outcome {
     Ok(ExitCode::from(end.shell_code()))
 }
 
-/// On our own: the caller reads the unit as one line of JSON from our stdout and goes on.
+/// In a session of our own: the caller reads the unit as one line of JSON from our stdout and goes on.
 fn background(plan: &Plan) -> Outcome {
-    let _ = rustix::process::setsid();
     runner::run(plan, announce)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -15,6 +15,7 @@ use super::leases::Leases;
 use super::live::{self, Found};
 use super::liveness::Liveness;
 use super::monitors::Monitor;
+use super::ring::Ringer;
 use super::signals;
 use super::state::{Change, State};
 use super::store::Store;
@@ -35,6 +36,8 @@ pub(super) struct World {
     pub(super) subscribers: Subscribers,
     /// Signals on their way to sessions.
     pub(super) leases: Leases,
+    /// Tells the person at this machine.
+    pub(super) ringer: Ringer,
     /// Live monitors, and what was not told yet of what they wrote.
     pub(super) monitors: HashMap<UnitId, Monitor>,
     pub(super) watch: Watch,
@@ -62,6 +65,7 @@ impl World {
             store,
             subscribers: Subscribers::default(),
             leases,
+            ringer: Ringer::default(),
             monitors: HashMap::new(),
             watch: Watch::new(),
             liveness,

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::id::UnitId;
 use crate::os::Identity;
+use crate::terminal::Terminal;
 
 /// What sort of thing a unit is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -323,6 +324,9 @@ pub struct Unit {
     pub process: Option<Identity>,
     /// The runner that owns its output and its record; none for a script that registered itself.
     pub runner: Option<Identity>,
+    /// The terminal it was started from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub terminal: Option<Terminal>,
 }
 
 impl Unit {
@@ -364,6 +368,7 @@ impl Unit {
             stream_logs: false,
             process: None,
             runner: None,
+            terminal: None,
         }
     }
 }
