@@ -20,8 +20,8 @@ pub const KEYS: [(&Key, &str); 10] = [
     (&super::MIN_FREE_BYTES, "bytes of the disk left free, or 2 % where that is less; 0: none"),
     (&super::SHELL_PATH, "the shell for commands given as one string; user's file only"),
     (&super::BANNER, "lines around the output of `ig run`: auto, always or never"),
-    (&super::DESKTOP, "desktop notifications of ends that are told; user's file only"),
-    (&super::BELL, "a bell in the terminal a unit was started from; user's file only"),
+    (&super::DESKTOP, "show ends that are told on the desktop; user's file only"),
+    (&super::BELL, "ring the terminal a unit was started from; user's file only"),
 ];
 
 /// What a value has to be, as its default is.

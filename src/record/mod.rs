@@ -1,7 +1,8 @@
 //! The durable record of a unit: one folder with `run.json`, its output and its events.
 //!
 //! Files are the truth: everything here works without a daemon. The runner writes output and
-//! `run.json`; whoever logs appends to `events.log`; everybody else reads.
+//! `run.json`; whoever logs appends to `events.log`; everybody else reads. What people ask of a live unit stands in small files of
+//! its own: `stop`, `alerts`.
 
 #[cfg(feature = "full")]
 pub mod alerts;

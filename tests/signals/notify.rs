@@ -171,6 +171,24 @@ fn many_ends_at_once_are_few_notifications() {
 }
 
 #[test]
+fn a_desktop_that_hangs_holds_nobody_up() {
+    let world = world("desktop = true");
+    let Some(desktop) = Desktop::new(&world) else { return };
+    let server = idlergear::os::Identity::of(desktop.children[1].id()).unwrap();
+    idlergear::os::signal(&server, rustix::process::Signal::STOP);
+    let log = || std::fs::read_to_string(world.state().join("daemon.log")).unwrap();
+    for name in ["one", "two", "three", "four", "five"] {
+        start(&world, "s", name, "exit 1");
+    }
+    wait_for_ends(&world);
+    assert_eq!(crate::drain(&world, "s").len(), 5);
+    wait_until("it is given up", || log().contains("did not end within 5 s"));
+    idlergear::os::signal(&server, rustix::process::Signal::CONT);
+    start(&world, "s", "late", "exit 1");
+    wait_until("the next is shown", || !desktop.titles().is_empty());
+}
+
+#[test]
 fn nothing_shows_for_an_end_that_was_asked_for_here() {
     let world = world("desktop = true");
     let Some(desktop) = Desktop::new(&world) else { return };
