@@ -16,6 +16,7 @@ mod port;
 mod prune;
 mod ps;
 mod run;
+mod session;
 mod signals;
 mod start;
 mod stop;
