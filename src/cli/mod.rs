@@ -1,5 +1,6 @@
 //! The command line: one file per command, and here the list of them.
 
+mod alerts;
 mod clear;
 mod config;
 mod daemon;
@@ -61,6 +62,7 @@ enum Verb {
     Stop(stop::Args),
     Clear(clear::Args),
     Sweep(sweep::Args),
+    Alerts(alerts::Args),
     Signals(signals::Args),
     Daemon(daemon::Args),
     Trust(trust::Args),
@@ -92,6 +94,7 @@ pub fn main() -> ExitCode {
         Verb::WaitInScript(args) => args.run(),
         Verb::PortInScript(args) => args.run(),
         Verb::Who(args) => args.run(),
+        Verb::Alerts(args) => args.run(),
         Verb::Signals(args) => args.run(),
         Verb::Daemon(args) => args.run(),
         Verb::Lib(args) => args.run(),

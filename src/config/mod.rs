@@ -62,6 +62,12 @@ pub const MASK: Key = Key { by_project: false, ..key("logs.mask", "IDLERGEAR_LOG
 /// Values that are always masked, with white space between them.
 pub const SECRETS: Key =
     Key { by_project: false, ..key("logs.secrets", "IDLERGEAR_LOGS_SECRETS", "") };
+/// Whether ends that are told show up on the desktop. The desk is the user's, not a project's.
+pub const DESKTOP: Key =
+    Key { by_project: false, ..key("alerts.desktop", "IDLERGEAR_ALERTS_DESKTOP", "false") };
+/// Whether they ring in the terminal from which the unit was started.
+pub const BELL: Key =
+    Key { by_project: false, ..key("alerts.bell", "IDLERGEAR_ALERTS_BELL", "false") };
 
 /// Where a value comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

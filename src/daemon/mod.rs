@@ -18,6 +18,7 @@ mod lock;
 mod methods;
 mod monitors;
 mod news;
+mod ring;
 mod server;
 mod signals;
 mod state;

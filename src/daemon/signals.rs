@@ -46,7 +46,12 @@ impl World {
         let folder = folder.as_ref().map(|dir| dir.path().to_string_lossy().into_owned());
         let end = End { unit: unit.clone(), folder };
         match self.noted(|store| store.note_end(&end, &emissions)) {
-            Some(Some(seqs)) => self.announce(unit, &emissions, &seqs),
+            Some(Some(seqs)) => {
+                self.announce(unit, &emissions, &seqs);
+                if alert::rings(unit, &request) {
+                    self.ringer.tell(unit);
+                }
+            }
             Some(None) => {}
             None => return false,
         }

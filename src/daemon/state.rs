@@ -48,8 +48,6 @@ pub(super) enum Change {
 pub(super) struct State {
     entries: HashMap<UnitId, Entry>,
     ended: VecDeque<UnitId>,
-    /// Which ends are told, where that was changed after the start.
-    alerts: HashMap<UnitId, Alerts>,
 }
 
 impl State {
@@ -79,7 +77,6 @@ impl State {
     pub(super) fn register(&mut self, mut unit: Unit, folder: Option<Folder>) -> Vec<Change> {
         // Names of variables are for the record; here they would be most of the memory.
         unit.env_names = Vec::new();
-        self.overlay(&mut unit);
         self.ended.retain(|id| *id != unit.id);
         let changes = vec![Change::Registered(unit.clone())];
         self.insert(unit, folder);
@@ -101,16 +98,9 @@ impl State {
 
     /// Which ends of `id` are told from now on.
     pub(super) fn set_alerts(&mut self, id: &UnitId, alerts: Alerts) -> Vec<Change> {
-        self.alerts.insert(id.clone(), alerts);
         let Some(entry) = self.entries.get_mut(id) else { return Vec::new() };
         entry.unit.terms.alerts = alerts;
         vec![Change::Altered(entry.unit.clone())]
-    }
-
-    fn overlay(&self, unit: &mut Unit) {
-        if let Some(alerts) = self.alerts.get(&unit.id) {
-            unit.terms.alerts = *alerts;
-        }
     }
 
     /// So many lines were heard of the monitor `id`.
@@ -136,7 +126,6 @@ impl State {
 
     /// Its record was written again. Terminal is final: [`State::end`] decides about ends.
     pub(super) fn reload(&mut self, mut unit: Unit) -> Vec<Change> {
-        self.overlay(&mut unit);
         let Some(entry) = self.entries.get_mut(&unit.id) else { return Vec::new() };
         if entry.unit.status.is_terminal() || unit.status.is_terminal() {
             return Vec::new();
@@ -182,9 +171,6 @@ impl State {
         entry.unit.ended_at.get_or_insert(now);
         if let Some(events) = entry.events {
             entry.unit.metadata.insert("event_count".to_owned(), events.into());
-        }
-        if let Some(alerts) = self.alerts.remove(id) {
-            entry.unit.terms.alerts = alerts;
         }
         let mut changes = vec![Change::Ended(entry.unit.clone())];
         self.ended.push_back(id.clone());

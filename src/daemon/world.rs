@@ -15,6 +15,7 @@ use super::leases::Leases;
 use super::live::{self, Found};
 use super::liveness::Liveness;
 use super::monitors::Monitor;
+use super::ring::Ringer;
 use super::signals;
 use super::state::{Change, State};
 use super::store::Store;
@@ -35,6 +36,8 @@ pub(super) struct World {
     pub(super) subscribers: Subscribers,
     /// Signals on their way to sessions.
     pub(super) leases: Leases,
+    /// Tells the person at this machine.
+    pub(super) ringer: Ringer,
     /// Live monitors, and what was not told yet of what they wrote.
     pub(super) monitors: HashMap<UnitId, Monitor>,
     pub(super) watch: Watch,
@@ -62,6 +65,7 @@ impl World {
             store,
             subscribers: Subscribers::default(),
             leases,
+            ringer: Ringer::default(),
             monitors: HashMap::new(),
             watch: Watch::new(),
             liveness,
@@ -106,9 +110,6 @@ impl World {
 
     /// What earlier lives of the daemon knew and no file tells.
     fn remember(&mut self) {
-        for (id, alerts) in self.noted(Store::alerts).unwrap_or_default() {
-            self.state.set_alerts(&id, alerts);
-        }
         for end in self.noted(Store::ends).unwrap_or_default() {
             let changes = self.state.restore(end.unit, end.folder.map(Folder::at));
             self.tell(changes);
@@ -214,8 +215,13 @@ impl World {
         }
         match record {
             Some(record) if record.status.is_terminal() => self.end(id, Some(record)),
-            _ if !lives => self.end(id, None),
-            Some(record) => self.reload(id, record),
+            Some(record) => {
+                self.reload(id, record);
+                if !lives {
+                    self.end(id, None);
+                }
+            }
+            None if !lives => self.end(id, None),
             None => {}
         }
     }

@@ -42,6 +42,27 @@ fn parse_stat(pid: u32, stat: &str) -> Option<Process> {
     })
 }
 
+/// Not by getsid(2): it answers 0 for a leader outside, and rustix has no word for that.
+pub(super) fn own_session() -> Option<u32> {
+    process(std::process::id()).map(|process| process.session)
+}
+
+/// A pseudoterminal or a console; others nobody sits at.
+pub(super) fn terminal(pid: u32) -> Option<(PathBuf, u64)> {
+    let stat = text(&format!("/proc/{pid}/stat"))?;
+    let number = stat.get(stat.rfind(')')? + 2..)?.split(' ').nth(4)?.parse::<i32>().ok()?;
+    // As proc(5) has it: the minor number is in bits 31 to 20 and 7 to 0, the major one in 15 to 8.
+    let number = number.cast_unsigned();
+    let (major, minor) = (number >> 8 & 0xfff, number & 0xff | number >> 12 & 0x000f_ff00);
+    let path = match (major, minor) {
+        (136..=143, _) => format!("/dev/pts/{minor}"),
+        (4, 1..64) => format!("/dev/tty{minor}"),
+        (4, 64..) => format!("/dev/ttyS{}", minor - 64),
+        _ => return None,
+    };
+    Some((path.into(), rustix::fs::makedev(major, minor)))
+}
+
 fn pids() -> impl Iterator<Item = u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())

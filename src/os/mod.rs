@@ -189,6 +189,16 @@ pub fn variable(pid: u32, name: &str) -> Option<String> {
     here::variable(pid, name.as_bytes())
 }
 
+/// Who leads or led the session that we are in; none where that is nobody of our pid namespace.
+pub fn own_session() -> Option<u32> {
+    here::own_session().filter(|leader| *leader > 0)
+}
+
+/// The terminal that controls `pid`, and the number of its device.
+pub fn terminal(pid: u32) -> Option<(std::path::PathBuf, u64)> {
+    here::terminal(pid)
+}
+
 /// A pid as rustix wants it.
 pub fn pid(pid: u32) -> Option<rustix::process::Pid> {
     i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw)

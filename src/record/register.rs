@@ -11,6 +11,7 @@ use super::{Folder, seals};
 use crate::error::Result;
 use crate::os::Identity;
 use crate::paths;
+use crate::terminal::Terminal;
 use crate::time;
 use crate::wire::unit::{Kind, Status, Unit};
 
@@ -69,6 +70,7 @@ pub fn describe_caller(unit: &mut Unit) {
     unit.parent = paths::var("IDLERGEAR_RUN_ID").and_then(|id| crate::id::UnitId::parse(&id));
     unit.agent_id = paths::var("IDLERGEAR_AGENT_ID");
     unit.host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    unit.terminal = Terminal::own();
     unit.env_names = env_names();
 }
 

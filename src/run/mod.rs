@@ -64,6 +64,10 @@ use signals::{News, Signals};
 pub fn run(plan: &Plan, on_start: impl FnOnce(&Unit)) -> Result<(Unit, End)> {
     let script = plan.script_text();
     let mut unit = describe(plan, script.as_deref());
+    if plan.detached {
+        // Not before: the terminal that we leave here is told of our caller.
+        let _ = rustix::process::setsid();
+    }
     let mut files = open_record(&mut unit, plan);
     let clock = Instant::now();
     let spawn = || limits::within(&plan.limits, || spawn::spawn(plan, &unit));

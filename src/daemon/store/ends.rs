@@ -5,8 +5,7 @@ use rusqlite::{OptionalExtension, params};
 use super::signals::Emission;
 use super::{Sqlite, Store};
 use crate::id::UnitId;
-use crate::wire::read::{self, Fields};
-use crate::wire::unit::{Alerts, Unit};
+use crate::wire::unit::Unit;
 
 /// The end of a unit as it is kept.
 #[derive(Debug)]
@@ -71,28 +70,9 @@ impl Store {
         Ok(())
     }
 
-    /// Keeps which ends of `id` are told from now on.
-    pub(in crate::daemon) fn set_alerts(&self, id: &UnitId, alerts: Alerts) -> Sqlite<()> {
-        let text = serde_json::to_string(&alerts).unwrap_or_default();
-        let sql = "INSERT OR REPLACE INTO alerts (unit, alerts) VALUES (?1, ?2)";
-        self.db.prepare_cached(sql)?.execute(params![id.as_str(), text]).map(drop)
-    }
-
-    /// Every such choice.
-    pub(in crate::daemon) fn alerts(&self) -> Sqlite<Vec<(UnitId, Alerts)>> {
-        let mut query = self.db.prepare("SELECT unit, alerts FROM alerts")?;
-        let rows =
-            query.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
-        let choice = |(id, text): (String, String)| {
-            let fields = Fields::of(read::json(text.as_bytes()).ok()?);
-            Some((UnitId::parse(&id)?, read::alerts(fields)))
-        };
-        Ok(rows.flatten().filter_map(choice).collect())
-    }
-
     /// Live units of which anything is kept.
     pub(in crate::daemon) fn followed(&self) -> Sqlite<Vec<UnitId>> {
-        let sql = "SELECT unit FROM alerts UNION SELECT unit FROM monitors";
+        let sql = "SELECT unit FROM monitors";
         let mut query = self.db.prepare(sql)?;
         let ids = query.query_map([], |row| row.get::<_, String>(0))?;
         Ok(ids.flatten().filter_map(|id| UnitId::parse(&id)).collect())
@@ -100,7 +80,6 @@ impl Store {
 
     /// Nothing more is kept of a live unit.
     pub(in crate::daemon) fn unfollow(&self, id: &str) -> Sqlite<()> {
-        self.db.prepare_cached("DELETE FROM alerts WHERE unit = ?1")?.execute([id])?;
         self.db.prepare_cached("DELETE FROM monitors WHERE unit = ?1")?.execute([id]).map(drop)
     }
 

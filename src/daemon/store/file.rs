@@ -10,7 +10,7 @@ use super::Sqlite;
 use crate::private;
 
 /// `user_version`: grows with each change of the tables.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 /// `application_id`: "iGD1".
 const APPLICATION: i64 = 0x6947_4431;
 
@@ -53,10 +53,12 @@ const SECOND: &str = "
     CREATE INDEX delivery_of ON deliveries (seq);
 ";
 
+/// What version 3 left out: which ends are told is kept beside the record (`record::alerts`).
+const THIRD: &str = "DROP TABLE alerts;";
+
 /// Makes every table in an empty database.
 pub(super) fn make_tables(db: &Connection) -> Sqlite<()> {
-    db.execute_batch(FIRST)?;
-    db.execute_batch(SECOND)
+    [FIRST, SECOND, THIRD].into_iter().try_for_each(|step| db.execute_batch(step))
 }
 
 /// Why a file cannot be the store.
@@ -145,7 +147,8 @@ fn check(db: &Connection) -> Result<(), Unusable> {
     match (number("application_id")?, number("user_version")?) {
         (0, 0) if tables == 0 => make_ours(db).map_err(Unusable::from),
         (APPLICATION, VERSION) => Ok(()),
-        (APPLICATION, 1) => upgrade(db).map_err(Unusable::from),
+        (APPLICATION, 1) => upgrade(db, &[SECOND, THIRD]).map_err(Unusable::from),
+        (APPLICATION, 2) => upgrade(db, &[THIRD]).map_err(Unusable::from),
         (APPLICATION, version) => Err(Unusable::Newer(version)),
         _ => Err(Unusable::Foreign),
     }
@@ -159,10 +162,10 @@ fn make_ours(db: &Connection) -> Sqlite<()> {
     change.commit()
 }
 
-/// From version 1.
-fn upgrade(db: &Connection) -> Sqlite<()> {
+/// From an earlier version, by `steps`.
+fn upgrade(db: &Connection, steps: &[&str]) -> Sqlite<()> {
     let change = db.unchecked_transaction()?;
-    change.execute_batch(SECOND)?;
+    steps.iter().try_for_each(|step| change.execute_batch(step))?;
     change.pragma_update(None, "user_version", VERSION)?;
     change.commit()
 }
