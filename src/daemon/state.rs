@@ -43,6 +43,16 @@ pub(super) enum Change {
     Removed(Unit),
 }
 
+impl Change {
+    /// The unit that is forgotten by it.
+    pub(super) fn forgotten(&self) -> Option<&UnitId> {
+        match self {
+            Self::Removed(unit) => Some(&unit.id),
+            _ => None,
+        }
+    }
+}
+
 /// All units of this daemon's life.
 #[derive(Debug, Default)]
 pub(super) struct State {

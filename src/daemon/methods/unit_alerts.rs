@@ -18,6 +18,6 @@ pub(super) fn handle(world: &mut World, params: &UnitAlerts) -> Answer<Unit> {
     let lost = || RpcError::new(ErrorCode::InternalError, "the choice could not be kept");
     world.noted(|store| store.set_alerts(&unit.id, alerts)).ok_or_else(lost)?;
     let changes = world.state.set_alerts(&unit.id, alerts);
-    world.tell(changes);
+    world.tell(&changes);
     Ok(world.state.get(&unit.id).map_or(unit, |entry| entry.unit.clone()))
 }
