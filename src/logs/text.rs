@@ -1,12 +1,16 @@
 //! The end of a unit's output as one text, harmless and bounded.
 
 use super::Row;
+use crate::prune;
 use crate::record::Folder;
 use crate::record::output::Reader;
 
 /// The last lines of the unit in `folder` that fit into `limit` bytes. The second value tells
 /// whether there are more before them.
 pub fn tail(folder: &Folder, limit: usize) -> (String, bool) {
+    if let Some(words) = prune::instead_of_output(folder) {
+        return (format!("... {words} ...\n"), false);
+    }
     let mut reader = Reader::open(folder.path(), None);
     reader.close();
     let mut reader = reader.last_bytes(u64::try_from(limit).unwrap_or(u64::MAX));

@@ -15,8 +15,8 @@ use crate::logs::{Events, Output, Sieve, Source, Want, Wish, moment};
 use crate::record::index::Stream;
 use crate::record::output::Reader;
 use crate::record::{Folder, scope};
-use crate::time;
 use crate::wire::unit::Unit;
+use crate::{prune, time};
 
 /// How often a followed log is looked at.
 const PULSE: Duration = Duration::from_millis(50);
@@ -92,6 +92,9 @@ impl Args {
         let source = if self.events || !has_output {
             self.events_of(&folder)?
         } else {
+            if let Some(words) = prune::instead_of_output(&folder) {
+                eprintln!("ig: {words}");
+            }
             self.output_of(&unit, &folder)?
         };
         match self.show(&folder, source, self.sieve()?) {
