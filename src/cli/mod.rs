@@ -54,6 +54,8 @@ enum Verb {
     #[command(hide = true)]
     WaitInScript(wait::InScript),
     #[command(hide = true)]
+    LookUntilReady(wait::ForRunner),
+    #[command(hide = true)]
     PortInScript(port::InScript),
     Who(who::Args),
     #[command(alias = "kill")]
@@ -89,6 +91,7 @@ pub fn main() -> ExitCode {
         Verb::Up(args) => args.run(),
         Verb::Wait(args) => args.run(),
         Verb::WaitInScript(args) => args.run(),
+        Verb::LookUntilReady(args) => args.run(),
         Verb::PortInScript(args) => args.run(),
         Verb::Who(args) => args.run(),
         Verb::Signals(args) => args.run(),

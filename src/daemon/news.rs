@@ -163,6 +163,7 @@ impl World {
             self.subscribers.publish(&Topic::about("log_event", unit), || json!(line));
         } else if event.level == "restart" {
             self.tell_restart(id, &event.text);
+            self.say(id, event);
         } else {
             self.say(id, event);
         }
