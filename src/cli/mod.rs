@@ -56,6 +56,8 @@ enum Verb {
     #[command(hide = true)]
     WaitInScript(wait::InScript),
     #[command(hide = true)]
+    LookUntilReady(wait::ForRunner),
+    #[command(hide = true)]
     PortInScript(port::InScript),
     Who(who::Args),
     #[command(alias = "kill")]
@@ -92,6 +94,7 @@ pub fn main() -> ExitCode {
         Verb::Up(args) => args.run(),
         Verb::Wait(args) => args.run(),
         Verb::WaitInScript(args) => args.run(),
+        Verb::LookUntilReady(args) => args.run(),
         Verb::PortInScript(args) => args.run(),
         Verb::Who(args) => args.run(),
         Verb::Alerts(args) => args.run(),

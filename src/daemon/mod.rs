@@ -8,6 +8,7 @@
 
 mod alert;
 mod connection;
+mod ends;
 mod history;
 mod journal;
 mod kinds;
@@ -166,7 +167,13 @@ impl Daemon {
             }
             Some(fate) = inputs.fates.recv() => self.world.settle(fate),
             () = lines => self.world.tell_due_lines(),
-            Some(id) = inputs.ends.recv() => self.world.judge(&id),
+            Some(id) = inputs.ends.recv() => {
+                self.world.judge(&id);
+                // Many may end at once.
+                while let Ok(id) = inputs.ends.try_recv() {
+                    self.world.judge(&id);
+                }
+            }
             () = inputs.files.changed() => self.files_changed(inputs.files.take()),
             () = sleep(PACE), if is_behind && !may_read => {}
             () = tokio::task::yield_now(), if is_behind && may_read => self.world.read_backlog(),
@@ -174,6 +181,7 @@ impl Daemon {
             _ = term.recv() => self.world.stopping = true,
             _ = int.recv() => self.world.stopping = true,
         }
+        self.world.note_ends();
     }
 
     fn settle(&mut self, fates: &mut mpsc::UnboundedReceiver<Fate>) {

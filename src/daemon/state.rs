@@ -3,7 +3,7 @@
 //! Pure and synchronous: no files, no clock, no sockets. Each transition returns the changes that
 //! it made, and the caller tells the world.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 
 use crate::id::UnitId;
@@ -22,8 +22,9 @@ pub(super) struct Entry {
     pub(super) unit: Unit,
     /// Its record; none for an agent that lives on the wire only.
     pub(super) folder: Option<Folder>,
-    /// The last word of each sort that it said of itself: holds when its record is read again.
-    said: BTreeMap<String, Event>,
+    /// The last word of each sort that it said of itself, in order: holds when its record is read
+    /// again.
+    said: Vec<Event>,
     /// Lines that it was heard to write, when it is a monitor.
     pub(super) events: Option<u64>,
     /// How often its record was seen to tell of a restart.
@@ -41,6 +42,16 @@ pub(super) enum Change {
     Ended(Unit),
     /// It is forgotten.
     Removed(Unit),
+}
+
+impl Change {
+    /// The unit that is forgotten by it.
+    pub(super) fn forgotten(&self) -> Option<&UnitId> {
+        match self {
+            Self::Removed(unit) => Some(&unit.id),
+            _ => None,
+        }
+    }
 }
 
 /// All units of this daemon's life.
@@ -84,7 +95,7 @@ impl State {
     }
 
     fn insert(&mut self, unit: Unit, folder: Option<Folder>) {
-        let entry = Entry { unit, folder, said: BTreeMap::new(), events: None, restarts: 0 };
+        let entry = Entry { unit, folder, said: Vec::new(), events: None, restarts: 0 };
         self.entries.insert(entry.unit.id.clone(), entry);
     }
 
@@ -131,7 +142,7 @@ impl State {
             return Vec::new();
         }
         unit.env_names = Vec::new();
-        entry.said.values().for_each(|event| apply_one(event, &mut unit));
+        entry.said.iter().for_each(|event| apply_one(event, &mut unit));
         if unit == entry.unit {
             return Vec::new();
         }
@@ -139,7 +150,8 @@ impl State {
         vec![Change::Altered(entry.unit.clone())]
     }
 
-    /// It said something of itself: `status`, `progress`, `ready` or `register`.
+    /// It said something of itself: `status`, `progress`, `ready` or `register`; or its runner did:
+    /// `restart`.
     pub(super) fn say(&mut self, id: &UnitId, event: &Event) -> Vec<Change> {
         let Some(entry) = self.entries.get_mut(id) else { return Vec::new() };
         let before = entry.unit.clone();
@@ -147,7 +159,8 @@ impl State {
         if entry.unit == before {
             return Vec::new();
         }
-        entry.said.insert(event.level.clone(), event.clone());
+        entry.said.retain(|said| said.level != event.level);
+        entry.said.push(event.clone());
         if entry.unit.status.is_terminal() {
             return Vec::new();
         }
@@ -163,7 +176,7 @@ impl State {
         match last {
             Some(mut unit) => {
                 unit.env_names = Vec::new();
-                entry.said.values().for_each(|event| apply_one(event, &mut unit));
+                entry.said.iter().for_each(|event| apply_one(event, &mut unit));
                 entry.unit = unit;
             }
             None => entry.unit.status = Status::Killed,

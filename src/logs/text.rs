@@ -2,12 +2,16 @@
 
 use super::Row;
 use super::mask::Mask;
+use crate::prune;
 use crate::record::Folder;
 use crate::record::output::Reader;
 
 /// The last lines of the unit in `folder` that fit into `limit` bytes. The second value tells
 /// whether there are more before them.
 pub fn tail(folder: &Folder, limit: usize) -> (String, bool) {
+    if let Some(words) = prune::instead_of_output(folder) {
+        return (format!("... {words} ...\n"), false);
+    }
     let mut reader = Reader::open(folder.path(), None);
     reader.close();
     let mut reader = reader.last_bytes(u64::try_from(limit).unwrap_or(u64::MAX));

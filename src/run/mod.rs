@@ -5,6 +5,7 @@
 //! plan      what to run, under which name (pure)
 //! spawn     the child, on a PTY or on pipes
 //! monitor   the child's parent on a PTY: what makes job control work there
+//! ready     whether the command is ready, as a helper sees it
 //! relay     bytes on their way: child -> terminal and capture, keyboard -> child; signals; the end
 //! capture   output files and their index; segments: how much of a long log is kept
 //! settle    the record's last word
@@ -23,6 +24,7 @@ pub mod left;
 pub mod limits;
 mod monitor;
 pub mod plan;
+mod ready;
 mod relay;
 pub mod restart;
 mod segments;
@@ -93,7 +95,8 @@ pub fn run(plan: &Plan, on_start: impl FnOnce(&Unit)) -> Result<(Unit, End)> {
     on_start(&unit);
     let git = files.keep(&unit, script.as_deref());
     let prune = files.folder().and_then(kept::prune);
-    let helpers = daemon_start.into_iter().chain(git).chain(prune).collect();
+    let ready = ready::look(&unit, files.folder());
+    let helpers = daemon_start.into_iter().chain(git).chain(prune).chain(ready).collect();
     let end = relay::relay(&mut child, &mut signals, &mut capture, plan, &unit.id, helpers);
     let ended = (end, clock.elapsed());
     let end = go_on(plan, &mut unit, &files, &mut signals, &mut capture, ended);
@@ -147,7 +150,8 @@ fn go_on(
             Ok(mut child) => {
                 runs(unit, &child);
                 files.save(unit);
-                relay::relay(&mut child, signals, capture, plan, &unit.id, Vec::new())
+                let ready = ready::look(unit, files.folder()).into_iter().collect();
+                relay::relay(&mut child, signals, capture, plan, &unit.id, ready)
             }
             Err(error) => End::of(Some(error.exit_code().into()), None),
         };

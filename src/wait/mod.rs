@@ -5,12 +5,14 @@
 //! check     whether it is so now, and what is missing when it is not
 //! words     why it was in vain
 //! http      one small question to a server of this machine
+//! look      the same for a runner, which has it noted
 //! ```
 //!
 //! Files and processes are looked at again and again; there is no daemon in it.
 
 mod check;
 mod http;
+mod look;
 pub mod spec;
 mod words;
 
@@ -19,6 +21,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use check::Check;
+pub use look::look_until_ready;
 pub use spec::{Spec, Until};
 
 use crate::ending;
@@ -37,13 +40,14 @@ const LONGEST: Duration = Duration::from_millis(50);
 /// How long the successor of a unit that has ended may take to come.
 const SUCCESSOR: Duration = Duration::from_secs(2);
 
-/// Whether a port is to make `unit` ready and none of its processes listens on it yet: one look, no
-/// question asked of anybody.
-pub fn lacks_its_port(unit: &Unit) -> bool {
+/// Whether `unit` is said to be ready some time, and is not yet: one look, no question asked of anybody.
+/// What takes more than a look was looked at by its runner's helper.
+pub fn is_awaited(unit: &Unit) -> bool {
     let wanted = match unit.terms.ready_when.as_deref().and_then(Spec::of_record) {
+        _ if unit.ready => return false,
+        None => return false,
         Some(Spec::Port(port)) => port,
-        Some(Spec::Http(address)) => address.port,
-        _ => return false,
+        Some(_) => return true,
     };
     let own = check::ports(unit);
     wanted.map_or(own.is_empty(), |port| !own.contains(&port))

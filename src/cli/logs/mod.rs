@@ -18,8 +18,8 @@ use crate::logs::{Events, Output, Row, Sieve, Source, Want, Wish, moment};
 use crate::record::index::Stream;
 use crate::record::output::Reader;
 use crate::record::{Folder, scope};
-use crate::time;
 use crate::wire::unit::Unit;
+use crate::{prune, time};
 
 /// How often a followed log is looked at.
 const PULSE: Duration = Duration::from_millis(50);
@@ -103,6 +103,9 @@ impl Args {
         let place = self.new.then(|| Place::of(&folder, self.view(has_output)));
         let first = place.as_ref().map_or(1, |place| place.next);
         let source = if has_output {
+            if let Some(words) = prune::instead_of_output(&folder) {
+                eprintln!("ig: {words}");
+            }
             self.output_of(&unit, &folder, first)?
         } else {
             self.events_of(&folder, first)?

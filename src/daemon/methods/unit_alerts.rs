@@ -19,7 +19,7 @@ pub(super) fn handle(world: &mut World, params: &UnitAlerts) -> Answer<Unit> {
         None => params.choice.after(unit.terms.alerts),
     };
     let changes = world.state.set_alerts(&unit.id, alerts);
-    world.tell(changes);
+    world.tell(&changes);
     let unit = world.state.get(&unit.id).map_or(unit, |entry| entry.unit.clone());
     if folder.is_none() {
         // It has no file but the daemon's own.
