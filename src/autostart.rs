@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::{paths, socket};
 
 /// Variables that reach the daemon; nothing else of its first caller does.
-const KEPT: [&str; 12] = [
+const KEPT: [&str; 14] = [
     "HOME",
     "USER",
     "LOGNAME",
@@ -22,6 +22,8 @@ const KEPT: [&str; 12] = [
     "XDG_CONFIG_HOME",
     "IDLERGEAR_SOCKET",
     "DBUS_SESSION_BUS_ADDRESS",
+    "IDLERGEAR_ALERTS_DESKTOP",
+    "IDLERGEAR_ALERTS_BELL",
 ];
 
 /// The part of this process's environment that the daemon may have.

@@ -1,15 +1,7 @@
-//! How a unit ended, told to people and to shells: the code, the cause, its last words.
+//! How a unit ended, told to people and to shells: the code and the cause.
 
-use std::io::{Read, Seek, SeekFrom};
-use std::path::Path;
-
-use crate::error::{Error, exit};
-use crate::neutral;
-use crate::record::pieces::newest;
-use crate::wire::unit::{Logs, Unit};
-
-/// How many last lines tell why a unit died.
-const LAST_LINES: usize = 5;
+use crate::error::exit;
+use crate::wire::unit::Unit;
 
 /// The code a shell would show for the unit's end: its own, or 128 and the signal.
 pub fn code(unit: &Unit) -> u8 {
@@ -28,37 +20,4 @@ pub fn words(code: Option<i32>, signal: Option<i32>) -> String {
         (None, Some(code)) => format!("exit code {code}"),
         (None, None) => "killed".to_owned(),
     }
-}
-
-/// It ended before something that somebody waited for: why, and its last lines.
-pub fn early(unit: &Unit, before: &str) -> Error {
-    let cause = words(unit.exit_code, unit.signal);
-    let mut problem = format!("`{}` ({}) ended before it {before}: {cause}", unit.name, unit.id);
-    problem.push_str(&last_lines(&unit.logs));
-    Error::new(problem).next(format!("ig logs {}", unit.id))
-}
-
-/// The end of what it printed, each line after a bar, made harmless: this goes to a terminal or to an
-/// agent.
-pub fn last_lines(logs: &Logs) -> String {
-    let files = [&logs.stderr, &logs.output, &logs.stdout];
-    let filled = files.into_iter().flatten().map(|path| tail(path)).find(|text| !text.is_empty());
-    let text = filled.unwrap_or_default();
-    let lines: Vec<&str> = text.lines().collect();
-    let mut shown = String::new();
-    for line in &lines[lines.len().saturating_sub(LAST_LINES)..] {
-        shown.push_str("\n  | ");
-        shown.push_str(&neutral::line(line));
-    }
-    shown
-}
-
-fn tail(path: &Path) -> String {
-    let Ok(file) = std::fs::File::open(newest(path).0) else { return String::new() };
-    let mut file = &file;
-    let length = file.metadata().map_or(0, |meta| meta.len());
-    let mut bytes = Vec::new();
-    let _ = file.seek(SeekFrom::Start(length.saturating_sub(2048)));
-    let _ = file.read_to_end(&mut bytes);
-    String::from_utf8_lossy(&bytes).trim_end().to_owned()
 }

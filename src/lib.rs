@@ -20,6 +20,7 @@ pub mod record;
 pub mod run;
 pub mod socket;
 pub mod stop;
+pub mod terminal;
 pub mod trust;
 pub mod wire;
 

@@ -1,12 +1,14 @@
 //! Drops the oldest ended runs of a project when they are too many, too old or too large together.
 //!
 //! Never a live one, whose events are kept within their bound, though: of a script without a runner
-//! nobody else may do that. Two at once are no matter: one of them finds the other's lock and leaves. What
-//! went is noted where the next listing tells it.
+//! nobody else may do that. A run whose end nobody was told of yet (its link in `live/` still stands,
+//! because no daemon was there) loses its output only, for a day: then it goes too. Two at once are no
+//! matter: one of them finds the other's lock and leaves. What went is noted where the next listing
+//! tells it.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -17,13 +19,33 @@ use crate::config::{self, Files, MAX_AGE_DAYS, MAX_PROJECT_BYTES, MAX_RUNS};
 use crate::error::{Error, Result};
 use crate::id::UnitId;
 use crate::paths::{self, PROJECT_DIR};
-use crate::record::events::trim::{Share, trim_fully};
+use crate::record::events::share::Share;
+use crate::record::events::trim::trim_fully;
 use crate::record::{Folder, scripts};
 use crate::wire::unit::Unit;
-use crate::{os, private, time};
+use crate::{os, private, stop, time};
 
 /// A folder without a record may be about to get one.
 const UNBORN: Duration = Duration::from_hours(1);
+
+/// How long an end may wait for somebody who is told of it.
+const PATIENCE: Duration = Duration::from_hours(24);
+
+/// Runs without their output that wait for that, in one project, at most.
+const MOST_WAITING: usize = 1000;
+
+/// Links of ended runs at most, of all projects: beyond it the oldest go, told of or not.
+const MOST_LINKS: usize = 10_000;
+
+/// The file in a run's folder that says that its output was dropped before its end was told.
+const DROPPED: &str = "dropped";
+
+/// What stands in the place of the output of the run in `folder`, if that was dropped.
+pub fn instead_of_output(folder: &Folder) -> Option<&'static str> {
+    let text = "its output was dropped: the runs of its project were too many, too old or too large \
+                together (`ig config` shows the bounds)";
+    folder.file(DROPPED).exists().then_some(text)
+}
 
 /// What may stay.
 struct Bounds {
@@ -45,6 +67,8 @@ struct Run {
 struct Found {
     /// Ended, oldest first.
     ended: Vec<Run>,
+    /// Ended, oldest first, and without their output: no runs that count.
+    waiting: Vec<Run>,
     runs: u64,
     bytes: u64,
 }
@@ -58,8 +82,12 @@ pub fn prune(runs: &Path) -> Result<()> {
     }
     let (bounds, share) = Bounds::of(runs);
     trim_events(runs, share);
-    let gone = drop_oldest(find(runs), &bounds);
+    let mut found = find(runs);
+    let told = drop_told(std::mem::take(&mut found.waiting));
+    let old = drop_oldest(found, &bounds);
+    let gone = (told.0 + old.0, told.1 + old.1);
     drop_scripts(runs);
+    drop_links();
     note(runs, &mut stamp, &gone);
     Ok(())
 }
@@ -91,12 +119,18 @@ fn trim_events(runs: &Path, share: Option<Share>) {
 fn find(runs: &Path) -> Found {
     let mut found = Found::default();
     for dir in folders(runs) {
-        let bytes = size(&dir);
+        let (bytes, is_stripped) = (size(&dir), dir.join(DROPPED).exists());
+        let run = ended_at(&dir).map(|at| Run { dir, at, bytes });
+        if is_stripped {
+            found.waiting.extend(run);
+            continue;
+        }
         found.runs += 1;
         found.bytes += bytes;
-        found.ended.extend(ended_at(&dir).map(|at| Run { dir, at, bytes }));
+        found.ended.extend(run);
     }
     found.ended.sort_by_key(|run| run.at);
+    found.waiting.sort_by_key(|run| run.at);
     found
 }
 
@@ -145,20 +179,87 @@ fn drop_oldest(mut found: Found, bounds: &Bounds) -> (u64, u64) {
         if !is_old && found.runs <= bounds.runs && found.bytes <= bounds.bytes {
             break;
         }
-        if remove(&run.dir) {
+        let is_waiting = is_untold(&run);
+        let went = if is_waiting { strip(&run.dir) } else { remove(&run.dir) };
+        if went {
             found.runs -= 1;
             found.bytes -= run.bytes;
-            gone = (gone.0 + 1, gone.1 + run.bytes);
+            let left = if is_waiting { size(&run.dir) } else { 0 };
+            let count = u64::from(!is_waiting);
+            gone = (gone.0 + count, gone.1 + run.bytes.saturating_sub(left));
         }
     }
     gone
 }
 
+/// Whether a daemon that comes back soon has the end of `run` still to tell.
+fn is_untold(run: &Run) -> bool {
+    let age = SystemTime::now().duration_since(run.at).unwrap_or_default();
+    age < PATIENCE && link_of(&run.dir).is_some()
+}
+
+/// The link by which a daemon finds the run in `dir`.
+fn link_of(dir: &Path) -> Option<PathBuf> {
+    let link = paths::live_dir().join(dir.file_name()?);
+    fs::read_link(&link).is_ok_and(|target| target == dir).then_some(link)
+}
+
+/// Drops the output of the run in `dir`. What its end is told by stays: the record, who asked for it,
+/// and what it said of itself, unless that is a long log.
+fn strip(dir: &Path) -> bool {
+    const WORDS: u64 = 64 << 10;
+    // First of all, so that nobody takes what is missing for never written.
+    if private::append(&dir.join(DROPPED)).is_err() {
+        return false;
+    }
+    let stays = |name: &str, bytes: u64| match name {
+        "run.json" | stop::REQUESTED | DROPPED => true,
+        "events.log" => bytes <= WORDS,
+        _ => false,
+    };
+    for file in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let bytes = file.metadata().map_or(0, |meta| meta.len());
+        if !file.file_name().to_str().is_some_and(|name| stays(name, bytes)) {
+            let _ = fs::remove_file(file.path());
+        }
+    }
+    true
+}
+
+/// Drops what is left of runs whose end was told meanwhile, or waited for too long, or that are too
+/// many; returns how much went.
+fn drop_told(waiting: Vec<Run>) -> (u64, u64) {
+    let spare = waiting.len().saturating_sub(MOST_WAITING);
+    let is_done = |(index, run): &(usize, Run)| *index < spare || !is_untold(run);
+    let done = waiting.into_iter().enumerate().filter(is_done);
+    let gone = done.filter(|(_, run)| remove(&run.dir));
+    gone.fold((0, 0), |(runs, bytes), (_, run)| (runs + 1, bytes + run.bytes))
+}
+
+/// Where no daemon ever comes, links would add up: those that lead nowhere go, and the oldest of
+/// ended runs when there are too many.
+fn drop_links() {
+    let entries = fs::read_dir(paths::live_dir()).into_iter().flatten().flatten();
+    let is_id = |link: &fs::DirEntry| link.file_name().to_str().and_then(UnitId::parse).is_some();
+    let links = entries.filter(|entry| is_id(entry));
+    let made = |link: &fs::DirEntry| link.metadata().and_then(|meta| meta.modified()).ok();
+    let mut links: Vec<_> = links.map(|link| (made(&link), link.path())).collect();
+    links.retain(|(_, link)| {
+        let is_lost = fs::metadata(link).is_err_and(|e| e.kind() == ErrorKind::NotFound);
+        !(is_lost && fs::remove_file(link).is_ok())
+    });
+    links.sort();
+    let spare = links.len().saturating_sub(MOST_LINKS);
+    let ended = |link: &PathBuf| fs::read_link(link).is_ok_and(|dir| ended_at(&dir).is_some());
+    for (_, link) in links.into_iter().take(spare).filter(|(_, link)| ended(link)) {
+        let _ = fs::remove_file(link);
+    }
+}
+
 /// The record goes first: without it, what may be left is no run any more.
 fn remove(dir: &Path) -> bool {
     let _ = fs::remove_file(dir.join("run.json"));
-    let link = paths::live_dir().join(dir.file_name().unwrap_or_default());
-    if fs::read_link(&link).is_ok_and(|target| target == dir) {
+    if let Some(link) = link_of(dir) {
         let _ = fs::remove_file(link);
     }
     fs::remove_dir_all(dir).is_ok()

@@ -38,6 +38,20 @@ fn without_a_daemon_it_says_nothing_and_succeeds() {
 }
 
 #[test]
+fn reserved_kinds_cannot_be_started() {
+    let world = Sandbox::with_project();
+    for kind in ["dream", "remote_agent", "local_workflow", "in_process_teammate"] {
+        let output = agent(&world, &["run", "--kind", kind, "--", "touch", "started"]);
+        assert_eq!(output.status.code(), Some(125), "{kind}");
+        let told = stderr(&output);
+        assert!(told.contains(&format!("`{kind}` is reserved and cannot be started")), "{told}");
+        assert!(told.contains("try: local_bash, local_agent, monitor, lsp"), "{told}");
+    }
+    assert!(!world.project().join("started").exists());
+    assert!(!world.project().join(".idlergear/runs").exists());
+}
+
+#[test]
 fn what_makes_no_sense_ends_with_2_and_says_what_does() {
     let world = Sandbox::with_project();
     let lines: [&[&str]; 12] = [

@@ -4,8 +4,9 @@
 mod support;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use support::{Sandbox, stderr, stdout, succeed};
@@ -204,6 +205,73 @@ fn the_oldest_runs_go_first_and_live_ones_never() {
     assert!(stderr(&told).contains("3 older runs ("), "{}", stderr(&told));
     world.write("stop", "");
     assert!(live.wait().unwrap().success());
+}
+
+/// Rewrites when the run `name` ended.
+fn ended_ago(world: &Sandbox, name: &str, hours: u64) {
+    let unit: Value = ok(world, &["run", "status", name, "--json"]).parse().unwrap();
+    let path = Path::new(unit["logs"]["events"].as_str().unwrap()).with_file_name("run.json");
+    let text = fs::read_to_string(&path).unwrap();
+    let ended = text.split("\"ended_at\": \"").nth(1).unwrap().split('"').next().unwrap();
+    let then = SystemTime::now() - Duration::from_hours(hours);
+    fs::write(path, text.replace(ended, &idlergear::time::rfc3339(then))).unwrap();
+}
+
+#[test]
+fn a_run_whose_end_was_not_told_yet_loses_its_output_only() {
+    let world = Sandbox::with_project();
+    let live = world.state().join("live");
+    let links = || fs::read_dir(&live).unwrap().count();
+    for name in ["old", "one", "two", "three"] {
+        let mut run = world.command("ig-agent");
+        run.args(["run", "--name", name, "--no-pty", "--", "bash", "-c", "echo hello; exit 3"]);
+        run.env("IDLERGEAR_NO_AUTOSTART", "1").env("IDLERGEAR_SESSION", "s").output().unwrap();
+    }
+    ended_ago(&world, "old", 25);
+    ended_ago(&world, "one", 23);
+    for _ in 0..2 {
+        prune(&world, "IDLERGEAR_LOGS_MAX_RUNS", "1");
+        assert_eq!(runs(&world), ["one", "two", "three"], "a day is enough");
+        assert_eq!(links(), 3);
+    }
+    let logs = ig(&world, &["logs", "one"]);
+    assert_eq!((stdout(&logs), logs.status.code()), (String::new(), Some(0)));
+    assert!(stderr(&logs).starts_with("ig: its output was dropped: "), "{}", stderr(&logs));
+    assert_eq!(ok(&world, &["logs", "three"]), "hello\n");
+    let told = ig(&world, &["run", "list"]);
+    assert!(stderr(&told).contains("1 older runs ("), "{}", stderr(&told));
+
+    world.ok(&["daemon", "start"]);
+    let mut told = Vec::new();
+    for line in world.ok(&["signals", "--session", "s", "--json"]).lines() {
+        let signal: Value = line.trim_end_matches(',').parse().unwrap_or_default();
+        let seen = &signal["snapshot"];
+        if let (Some(name), Some(output)) =
+            (seen["name"].as_str(), seen["metadata"]["output"].as_str())
+        {
+            assert_eq!(seen["exit_code"], 3);
+            told.push((name.to_owned(), output.starts_with("... its output was dropped: ")));
+        }
+    }
+    told.sort();
+    assert_eq!(told, [("one", true), ("three", false), ("two", true)].map(|(n, d)| (n.into(), d)));
+    assert_eq!(links(), 0);
+    prune(&world, "IDLERGEAR_LOGS_MAX_RUNS", "1");
+    assert_eq!(runs(&world), ["three"], "what was told goes");
+}
+
+#[test]
+fn links_that_lead_nowhere_go() {
+    let world = Sandbox::with_project();
+    ok(&world, &["run", "--name", "job", "--", "true"]);
+    let live = world.state().join("live");
+    fs::create_dir_all(&live).unwrap();
+    for name in ["b00000001", "notes"] {
+        std::os::unix::fs::symlink(world.home().join("gone"), live.join(name)).unwrap();
+    }
+    prune(&world, "IDLERGEAR_LOGS_MAX_RUNS", "1");
+    let left: Vec<_> = fs::read_dir(live).unwrap().map(|link| link.unwrap().file_name()).collect();
+    assert_eq!(left, ["notes"]);
 }
 
 #[test]

@@ -54,7 +54,25 @@ fn environment_then_project_then_user_then_default() {
     }
     let all: Value =
         serde_json::from_str(&succeed(&ig(&world, &["config", "--json"]), &[])).unwrap();
-    assert_eq!(all["settings"].as_array().unwrap().len(), 8);
+    assert_eq!(all["settings"].as_array().unwrap().len(), 10);
+}
+
+/// The desk is the user's own.
+#[test]
+fn no_project_rings_at_the_desk() {
+    let world = Sandbox::with_project();
+    project(&world, "[alerts]\nbell = true\ndesktop = true\n");
+    let refused = ig(&world, &["config", "alerts.bell"]);
+    assert_eq!((stdout(&refused).as_str(), refused.status.code()), ("false\n", Some(1)));
+    assert!(stderr(&refused).contains("counts from the user's own file only"));
+    project(&world, "");
+    user(&world, "[alerts]\ndesktop = true\n");
+    assert_eq!(value(&world, "alerts.bell").0, false);
+    assert_eq!(value(&world, "alerts.desktop").0, true);
+    let mut command = world.command("ig");
+    command.args(["config", "alerts.bell", "--json"]).env("IDLERGEAR_ALERTS_BELL", "1");
+    let row: Value = serde_json::from_str(&stdout(&command.output().unwrap())).unwrap();
+    assert_eq!((&row["value"], &row["from"]), (&true.into(), &"IDLERGEAR_ALERTS_BELL".into()));
 }
 
 #[test]
@@ -91,6 +109,9 @@ fn a_broken_file_never_stops_a_command() {
         let output = ig(&world, &["run", "--", "bash", "-c", "echo out; exit 3"]);
         assert_eq!((stdout(&output).as_str(), output.status.code()), ("out\n", Some(3)));
         assert_eq!(stderr(&output).matches("ig:").count(), 1, "{}", stderr(&output));
+        let output = ig(&world, &["start", "--", "true"]);
+        assert_eq!(output.status.code(), Some(0));
+        assert_eq!(stderr(&output).matches("ig: ").count(), 1, "{}", stderr(&output));
         let mut agent = world.command("ig-agent");
         agent.args(["run", "--no-register", "--", "bash", "-c", "echo out; exit 3"]);
         let output = agent.output().unwrap();

@@ -14,7 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use idlergear::config::Bounds;
 use idlergear::record::events::log::{Item, Log};
-use idlergear::record::events::trim::{Share, tally, trim, trim_fully};
+use idlergear::record::events::share::{Share, tally};
+use idlergear::record::events::trim::{trim, trim_fully};
 use idlergear::record::events::{append, apply, read};
 use idlergear::wire::unit::{Kind, Presence, Unit};
 use serde_json::Value;

@@ -18,6 +18,8 @@ mod drain;
 mod kinds;
 #[path = "signals/monitors.rs"]
 mod monitors;
+#[path = "signals/notify.rs"]
+mod notify;
 #[path = "daemon/raw.rs"]
 mod raw;
 #[path = "signals/steps.rs"]
@@ -51,7 +53,7 @@ impl Start<'_> {
     /// Its runner.
     pub(crate) fn command(&self, world: &Sandbox) -> Command {
         let mut command = world.command("ig-agent");
-        command.args(["run", "--detach", "--no-pty", "--name", self.name]);
+        command.args(["run", "--detach", "--no-pty", &format!("--name={}", self.name)]);
         if let Some(kind) = self.kind {
             command.args(["--kind", kind]);
         }

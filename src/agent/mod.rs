@@ -16,7 +16,6 @@ mod send;
 mod status;
 mod stream;
 mod target;
-mod trim;
 mod unregister;
 mod wait;
 mod words;
@@ -56,7 +55,7 @@ struct Verb {
     run: fn(Words) -> Outcome,
 }
 
-const VERBS: [Verb; 12] = [
+const VERBS: [Verb; 11] = [
     Verb { name: "register", forgiving: true, run: register::run },
     Verb { name: "unregister", forgiving: true, run: unregister::run },
     Verb { name: "log", forgiving: true, run: log::run },
@@ -68,7 +67,6 @@ const VERBS: [Verb; 12] = [
     Verb { name: "lib", forgiving: false, run: lib::run },
     Verb { name: "run", forgiving: false, run: run::run },
     Verb { name: "stream", forgiving: false, run: stream::run },
-    Verb { name: "trim", forgiving: false, run: trim::run },
 ];
 
 /// The whole program.

@@ -87,7 +87,13 @@ fn options(mut words: Words) -> Result<Options> {
 
 fn kind(word: &str) -> Result<Kind> {
     let known = Kind::ALL.into_iter().find(|kind| kind.word() == word);
-    known.ok_or_else(|| Error::usage(format!("`{word}` is no kind of unit")))
+    let known = known.ok_or_else(|| Error::usage(format!("`{word}` is no kind of unit")))?;
+    if Kind::STARTABLE.contains(&known) {
+        return Ok(known);
+    }
+    let words = Kind::STARTABLE.map(Kind::word).join(", ");
+    Err(Error::usage(format!("the kind `{word}` is reserved and cannot be started yet"))
+        .next(words))
 }
 
 fn json(text: &str) -> Result<Fields> {
@@ -102,9 +108,8 @@ fn foreground(plan: &Plan) -> Outcome {
     Ok(ExitCode::from(end.shell_code()))
 }
 
-/// On our own: the caller reads the unit as one line of JSON from our stdout and goes on.
+/// In a session of our own: the caller reads the unit as one line of JSON from our stdout and goes on.
 fn background(plan: &Plan) -> Outcome {
-    let _ = rustix::process::setsid();
     runner::run(plan, announce)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::{Outcome, table};
-use crate::config::check::{self, KEYS};
+use crate::config::check::{self, KEYS, Sort};
 use crate::config::{self, Files, Key, Origin};
 use crate::error::Error;
 use crate::record::gap::size;
@@ -64,9 +64,11 @@ fn all(files: &Files) -> Vec<Value> {
 }
 
 fn object(files: &Files, key: &Key, about: &str) -> Value {
-    let value = files.value(key);
-    let is_number = config::line::number(key.default).is_some();
-    let value = if is_number { json!(files.number(key)) } else { json!(value) };
+    let value = match Sort::of(key) {
+        Sort::Switch => json!(files.is_on(key)),
+        Sort::Number => json!(files.number(key)),
+        Sort::Text => json!(files.value(key)),
+    };
     json!({
         "key": key.name, "value": value, "from": origin(files, key), "default": key.default,
         "variable": key.variable, "about": about,

@@ -1,5 +1,6 @@
 //! The command line: one file per command, and here the list of them.
 
+mod alerts;
 mod clear;
 mod config;
 mod daemon;
@@ -15,11 +16,13 @@ mod port;
 mod prune;
 mod ps;
 mod run;
+mod session;
 mod signals;
 mod start;
 mod stop;
 mod sweep;
 mod table;
+mod trim;
 mod trust;
 mod up;
 mod wait;
@@ -54,17 +57,21 @@ enum Verb {
     #[command(hide = true)]
     WaitInScript(wait::InScript),
     #[command(hide = true)]
+    LookUntilReady(wait::ForRunner),
+    #[command(hide = true)]
     PortInScript(port::InScript),
     Who(who::Args),
     #[command(alias = "kill")]
     Stop(stop::Args),
     Clear(clear::Args),
     Sweep(sweep::Args),
+    Alerts(alerts::Args),
     Signals(signals::Args),
     Daemon(daemon::Args),
     Trust(trust::Args),
     Config(config::Args),
     Prune(prune::Args),
+    Trim(trim::Args),
     Lib(lib::Args),
 }
 
@@ -89,14 +96,17 @@ pub fn main() -> ExitCode {
         Verb::Up(args) => args.run(),
         Verb::Wait(args) => args.run(),
         Verb::WaitInScript(args) => args.run(),
+        Verb::LookUntilReady(args) => args.run(),
         Verb::PortInScript(args) => args.run(),
         Verb::Who(args) => args.run(),
+        Verb::Alerts(args) => args.run(),
         Verb::Signals(args) => args.run(),
         Verb::Daemon(args) => args.run(),
         Verb::Lib(args) => args.run(),
         Verb::Trust(args) => args.run(),
         Verb::Config(args) => args.run(),
         Verb::Prune(args) => args.run(),
+        Verb::Trim(args) => args.run(),
     };
     outcome.unwrap_or_else(|error| fail(&error))
 }

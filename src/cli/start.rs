@@ -3,13 +3,12 @@
 use std::process::ExitCode;
 
 use super::Outcome;
-use crate::paths;
 use crate::run::restart::Policy;
 use crate::start::limit::Limit;
 use crate::start::{Order, kind};
 use crate::wait::Spec;
 use crate::wire::unit::{Alerts, Kind, Terms, Unit};
-use crate::{neutral, time};
+use crate::{config, neutral, paths, time};
 
 /// Start a command in the background
 #[derive(Debug, clap::Args)]
@@ -96,13 +95,13 @@ fn limits(text: &str) -> Result<(String, Limit), String> {
 
 impl Args {
     pub(crate) fn run(self) -> Outcome {
-        self.form.started(&self.wishes.order(self.name, self.command).start()?)
+        self.form.start(&self.wishes.order(self.name, self.command))
     }
 }
 
 impl RunStart {
     pub(crate) fn run(self) -> Outcome {
-        self.form.started(&self.wishes.order(self.name, self.command).start()?)
+        self.form.start(&self.wishes.order(self.name, self.command))
     }
 }
 
@@ -142,6 +141,11 @@ impl Wishes {
 }
 
 impl Form {
+    fn start(self, order: &Order) -> Outcome {
+        config::check::warn(paths::current_project().as_deref());
+        self.started(&order.start()?)
+    }
+
     /// The id for programs, and one line for people.
     pub(crate) fn started(self, unit: &Unit) -> Outcome {
         let name = neutral::line(&unit.name);

@@ -15,7 +15,7 @@ use crate::run::Plan;
 use crate::start::name::Names;
 use crate::wait::Spec;
 use crate::wire::unit::Unit;
-use crate::{neutral, paths};
+use crate::{config, neutral, paths};
 
 /// Make sure that a unit runs: the one that does, or a new one
 #[derive(Debug, clap::Args)]
@@ -55,6 +55,7 @@ impl Args {
             Some(unit) if is_same(unit, &words)? => found(self.form, unit),
             Some(unit) => Err(other(unit, &words)?),
             None => {
+                config::check::warn(paths::current_project().as_deref());
                 let order = wishes.order(Some(self.name), words);
                 self.form.started(&order.start_among(&names)?)
             }

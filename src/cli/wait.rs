@@ -1,5 +1,6 @@
 //! `ig wait`: until a unit is ready, has ended, is idle, or something can be seen of it.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -8,8 +9,8 @@ use serde_json::json;
 use super::Outcome;
 use crate::error::Error;
 use crate::neutral;
-use crate::record::scope;
-use crate::wait::{Until, Wait};
+use crate::record::{Folder, scope};
+use crate::wait::{Until, Wait, look_until_ready};
 use crate::wire::unit::Unit;
 
 /// Wait until a unit is ready, has ended, or something can be seen of it
@@ -57,6 +58,20 @@ impl InScript {
             }
         }
         Ok(ExitCode::from(wait.run_for(&self.who)?.0))
+    }
+}
+
+/// Wait as a runner does: note it when the command is ready
+#[derive(Debug, clap::Args)]
+pub(crate) struct ForRunner {
+    /// The unit's folder
+    folder: PathBuf,
+}
+
+impl ForRunner {
+    pub(crate) fn run(self) -> Outcome {
+        look_until_ready(&Folder::at(self.folder))?;
+        Ok(ExitCode::SUCCESS)
     }
 }
 

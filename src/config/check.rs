@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::{paths, suggest, trust};
 
 /// Every setting, and in a few words what it is.
-pub const KEYS: [(&Key, &str); 8] = [
+pub const KEYS: [(&Key, &str); 12] = [
     (
         &super::MAX_RUN_BYTES,
         "bytes of output that one run keeps, and a quarter more of events; 0: all",
@@ -23,7 +23,41 @@ pub const KEYS: [(&Key, &str); 8] = [
     (&super::MIN_FREE_BYTES, "bytes of the disk left free, or 2 % where that is less; 0: none"),
     (&super::SHELL_PATH, "the shell for commands given as one string; user's file only"),
     (&super::BANNER, "lines around the output of `ig run`: auto, always or never"),
+    (&super::MASK, "secrets are masked where logs are shown; user's file only"),
+    (&super::SECRETS, "values that are always masked, with white space between; user's file only"),
+    (&super::DESKTOP, "show ends that are told on the desktop; user's file only"),
+    (&super::BELL, "ring the terminal a unit was started from; user's file only"),
 ];
+
+/// What a value has to be, as its default is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    /// `true` or `false`.
+    Switch,
+    /// 0 or more.
+    Number,
+    /// Any text.
+    Text,
+}
+
+impl Sort {
+    /// What `key` wants.
+    pub fn of(key: &Key) -> Self {
+        match key.default {
+            "true" | "false" => Self::Switch,
+            default if line::number(default).is_some() => Self::Number,
+            _ => Self::Text,
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Switch => "true or false",
+            Self::Number => "a number",
+            Self::Text => "a string",
+        }
+    }
+}
 
 /// The files that count in `project` hold nothing but settings; one that is not trusted does not
 /// count.
@@ -83,13 +117,15 @@ impl File<'_> {
             let user = super::user_file().map(|file| paths::display(&file));
             return Err(self.error(what, at).next(user.unwrap_or_else(|| key.variable.to_owned())));
         }
-        let is_number = line::number(key.default).is_some();
-        let text = match value.get_ref() {
-            DeValue::Integer(number) if is_number && number.radix() == 10 => number.as_str(),
-            DeValue::String(text) if !is_number => text.as_ref(),
-            other => {
-                let wanted = if is_number { "a number, not" } else { "a string, not" };
-                let what = format!("`{}` is {wanted} {}", key.name, other.type_str());
+        let sort = Sort::of(key);
+        let is_number = sort == Sort::Number;
+        let text = match (value.get_ref(), sort) {
+            (DeValue::Integer(number), Sort::Number) if number.radix() == 10 => number.as_str(),
+            (DeValue::String(text), Sort::Text) => text.as_ref(),
+            (DeValue::Boolean(true), Sort::Switch) => "true",
+            (DeValue::Boolean(false), Sort::Switch) => "false",
+            (other, _) => {
+                let what = format!("`{}` is {}, not {}", key.name, sort.words(), other.type_str());
                 return Err(self.error(what, at));
             }
         };
@@ -145,12 +181,16 @@ mod tests {
             ("logs = { max_runs = 7 }\n", "does not find it"),
             ("[logs]\nx = '''\nmax_runs = 1'''\n", "`logs.x` is unknown"),
             ("[run]\nbanner = 'sometimes'\n", "auto, always or never"),
+            ("[alerts]\nbell = 'true'\n", "`alerts.bell` counts from the user's own file only"),
             ("[processes.execution]\nshell_path = 'zsh'\n", "counts from the user's own file only"),
             ("x = = 2\n", "not TOML"),
         ] {
             let error = text(content, path, true).unwrap_err().to_string();
             assert!(error.contains(what), "{error}");
         }
+        let wrong = text("[alerts]\nbell = 'true'\n", path, false).unwrap_err().to_string();
+        assert!(wrong.contains("`alerts.bell` is true or false, not string"), "{wrong}");
+        text("[alerts]\nbell = true # ring\ndesktop = false\n", path, false).unwrap();
         let right =
             "[processes.execution]\nshell_path = \"/bin/zsh\" # mine\n[logs]\nmax_runs = 1_0\n";
         text(right, path, false).unwrap();

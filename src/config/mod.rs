@@ -57,6 +57,18 @@ pub const SHELL_PATH: Key =
 /// Lines around the output of `ig run`: `auto` (when stderr is a terminal), `always`, `never`.
 pub const BANNER: Key = key("run.banner", "IDLERGEAR_BANNER", "auto");
 
+/// Whether secrets are masked where logs are shown. Showing them moves data: the user's own choice.
+pub const MASK: Key = Key { by_project: false, ..key("logs.mask", "IDLERGEAR_LOGS_MASK", "true") };
+/// Values that are always masked, with white space between them.
+pub const SECRETS: Key =
+    Key { by_project: false, ..key("logs.secrets", "IDLERGEAR_LOGS_SECRETS", "") };
+/// Whether ends that are told show up on the desktop. The desk is the user's, not a project's.
+pub const DESKTOP: Key =
+    Key { by_project: false, ..key("alerts.desktop", "IDLERGEAR_ALERTS_DESKTOP", "false") };
+/// Whether they ring in the terminal from which the unit was started.
+pub const BELL: Key =
+    Key { by_project: false, ..key("alerts.bell", "IDLERGEAR_ALERTS_BELL", "false") };
+
 /// Where a value comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
@@ -115,6 +127,12 @@ impl Files {
     pub fn number(&self, key: &Key) -> u64 {
         let number = |text: &str| line::number(text);
         number(&self.value(key)).or_else(|| number(key.default)).unwrap_or_default()
+    }
+
+    /// The same as a switch: a variable may be `1` and `0` too.
+    #[cfg(feature = "full")]
+    pub fn is_on(&self, key: &Key) -> bool {
+        !matches!(self.value(key).as_str(), "false" | "0" | "no" | "off")
     }
 }
 

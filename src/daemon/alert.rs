@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::signals::owner;
 use crate::wire::signal::Attention;
 use crate::wire::unit::{Alerts, Kind, Status, Unit};
 
@@ -48,6 +49,14 @@ pub(super) fn attention(unit: &Unit, alerts: Alerts, request: &Request) -> Optio
     let is_watched = !(unit.terms.background || unit.ready || is_monitor);
     let attention = if is_watched { Attention::Next } else { Attention::Now };
     (is_wanted || is_monitor).then_some(attention)
+}
+
+/// Whether the person at this machine is told of the end of `unit` too: not when they asked for it,
+/// or the session did that owns it.
+pub(super) fn rings(unit: &Unit, request: &Request) -> bool {
+    let by_owner = owner(unit).is_some_and(|session| request.is_by(session));
+    let is_told = attention(unit, unit.terms.alerts, request).is_some();
+    is_told && !request.is_by(PERSON) && !by_owner
 }
 
 /// A run in somebody's terminal that ended as the terminal asked: what handles Ctrl-C itself says so
@@ -117,6 +126,19 @@ mod tests {
         assert_eq!(by(None), [false, false]);
         assert_eq!(by(Some("")), [false, true], "a person");
         assert_eq!(by(Some("s")), [true, false]);
+    }
+
+    #[test]
+    fn nothing_rings_for_an_end_that_was_asked_for_here() {
+        let mut killed = unit(Status::Killed, Some(15));
+        (killed.terms.alerts, killed.session) = (ALL, Some("mine".to_owned()));
+        for (request, expected) in
+            [(None, true), (Some(""), false), (Some("mine\n"), false), (Some("other\n"), true)]
+        {
+            assert_eq!(rings(&killed, &Request::read(request)), expected, "{request:?}");
+        }
+        killed.terms.alerts = Alerts::default();
+        assert!(!rings(&killed, &Request::read(None)), "who asked for nothing is told of nothing");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 
 mod alert;
 mod connection;
+mod ends;
 mod history;
 mod journal;
 mod kinds;
@@ -18,6 +19,7 @@ mod lock;
 mod methods;
 mod monitors;
 mod news;
+mod ring;
 mod server;
 mod signals;
 mod state;
@@ -166,7 +168,13 @@ impl Daemon {
             }
             Some(fate) = inputs.fates.recv() => self.world.settle(fate),
             () = lines => self.world.tell_due_lines(),
-            Some(id) = inputs.ends.recv() => self.world.judge(&id),
+            Some(id) = inputs.ends.recv() => {
+                self.world.judge(&id);
+                // Many may end at once.
+                while let Ok(id) = inputs.ends.try_recv() {
+                    self.world.judge(&id);
+                }
+            }
             () = inputs.files.changed() => self.files_changed(inputs.files.take()),
             () = sleep(PACE), if is_behind && !may_read => {}
             () = tokio::task::yield_now(), if is_behind && may_read => self.world.read_backlog(),
@@ -174,6 +182,7 @@ impl Daemon {
             _ = term.recv() => self.world.stopping = true,
             _ = int.recv() => self.world.stopping = true,
         }
+        self.world.note_ends();
     }
 
     fn settle(&mut self, fates: &mut mpsc::UnboundedReceiver<Fate>) {

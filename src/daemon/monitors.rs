@@ -13,6 +13,7 @@ use super::world::World;
 use crate::ending;
 use crate::id::UnitId;
 use crate::logs::Row;
+use crate::logs::mask::Mask;
 use crate::record::Folder;
 use crate::record::index::Stream;
 use crate::record::output::{Line, Reader};
@@ -55,6 +56,7 @@ pub(super) struct Monitor {
 #[derive(Debug)]
 struct Gatherer {
     progress: Progress,
+    mask: Mask,
     lines: VecDeque<String>,
     bytes: usize,
     suppressed: u64,
@@ -66,9 +68,10 @@ struct Gatherer {
 }
 
 impl Gatherer {
-    fn new(progress: Progress, now: Instant) -> Self {
+    fn new(progress: Progress, mask: Mask, now: Instant) -> Self {
         Self {
             progress,
+            mask,
             lines: VecDeque::new(),
             bytes: 0,
             suppressed: 0,
@@ -86,7 +89,7 @@ impl Gatherer {
         };
         self.progress.line = self.progress.line.max(last);
         self.progress.events += events;
-        let text = cut(&Row::from(line).text(), LINE_LIMIT);
+        let text = cut(&self.mask.line(Row::from(line).text()), LINE_LIMIT);
         let text = if is_error { format!("stderr: {text}") } else { text };
         self.bytes += text.len() + 1;
         self.lines.push_back(text);
@@ -139,7 +142,7 @@ impl World {
         }
         let progress = self.noted(|store| store.progress(&unit.id)).unwrap_or_default();
         let reader = Reader::open(folder.path(), None).from_line(progress.line + 1);
-        let gatherer = Gatherer::new(progress, Instant::now());
+        let gatherer = Gatherer::new(progress, Mask::of(folder), Instant::now());
         self.state.heard(&unit.id, progress.events);
         let monitor = Monitor { reader, gatherer, is_through: false, is_closed: false };
         self.monitors.insert(unit.id.clone(), monitor);
@@ -234,7 +237,7 @@ mod tests {
     #[test]
     fn lines_of_a_moment_are_one_event() {
         let now = Instant::now();
-        let mut gatherer = Gatherer::new(Progress::default(), now);
+        let mut gatherer = Gatherer::new(Progress::default(), Mask::default(), now);
         gatherer.take(line(1, Stream::Stdout, "one"), now);
         gatherer.take(line(2, Stream::Stderr, "oops"), now + MOMENT / 2);
         assert_eq!(gatherer.due, Some(now + MOMENT));
@@ -248,7 +251,7 @@ mod tests {
     #[test]
     fn too_many_lines_are_counted_and_the_last_are_told() {
         let now = Instant::now();
-        let mut gatherer = Gatherer::new(Progress::default(), now);
+        let mut gatherer = Gatherer::new(Progress::default(), Mask::default(), now);
         let mut told = 0;
         for number in 1..=10_000 {
             gatherer.take(line(number, Stream::Stdout, &format!("line {number}")), now);
@@ -271,7 +274,7 @@ mod tests {
     #[test]
     fn lines_that_are_missing_are_told_and_counted() {
         let now = Instant::now();
-        let mut gatherer = Gatherer::new(Progress::default(), now);
+        let mut gatherer = Gatherer::new(Progress::default(), Mask::default(), now);
         let gap = Gap { first: 1, last: 70, bytes: 999, cause: Cause::Bound };
         gatherer.take(Line { gap: Some(gap), ..line(1, Stream::Output, "") }, now);
         gatherer.take(line(71, Stream::Stdout, "x"), now);
@@ -283,7 +286,7 @@ mod tests {
     #[test]
     fn an_event_is_bounded() {
         let now = Instant::now();
-        let mut gatherer = Gatherer::new(Progress::default(), now);
+        let mut gatherer = Gatherer::new(Progress::default(), Mask::default(), now);
         for number in 1..=100 {
             gatherer.take(line(number, Stream::Stdout, &"é".repeat(50_000)), now);
             assert!(gatherer.event().unwrap().line.len() <= ROOM);

@@ -45,8 +45,9 @@ impl World {
     /// Before a listing: what was written before it was asked for is in it.
     pub(super) fn refresh_all(&mut self) {
         for id in self.state.live_ids() {
-            self.refresh(&id);
+            self.look_at(&id);
         }
+        self.note_ends();
     }
 
     /// Looks at the records alone: what ended before it was asked for is known.
@@ -56,10 +57,16 @@ impl World {
                 self.judge(&id);
             }
         }
+        self.note_ends();
     }
 
     /// Looks at the record and the logs of one unit.
     pub(super) fn refresh(&mut self, id: &UnitId) {
+        self.look_at(id);
+        self.note_ends();
+    }
+
+    pub(super) fn look_at(&mut self, id: &UnitId) {
         let Some(tail) = self.tails.get_mut(id) else { return };
         if tail.record_changed() {
             self.judge(id);
@@ -127,7 +134,7 @@ impl World {
         let lines = output.into_iter().map(|line| (line.stream, line.text)).collect();
         self.pass_on_output(id, lines);
         if !self.behind.contains(id) && self.ending.contains_key(id) {
-            self.finish(id);
+            self.is_over(id);
         }
         !waits
     }
@@ -174,6 +181,7 @@ impl World {
             self.subscribers.publish(&Topic::about("log_event", unit), || json!(line));
         } else if event.level == "restart" {
             self.tell_restart(id, &event.text);
+            self.say(id, event);
         } else {
             self.say(id, event);
         }

@@ -1,7 +1,6 @@
 //! Signals: queued for the sessions that should know, and taken out when they were told.
 //!
-//! Queue first, then notify. An end is noted and queued in one step of the database, before its link
-//! under `live/` goes: a daemon that is killed in between finds the link, and that the end is noted.
+//! Queue first, then notify. An end is queued in the step of the database in which it is noted.
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -12,10 +11,11 @@ use super::alert::{self, Request};
 use super::kinds::Seen;
 use super::leases::{Fate, Guard};
 use super::monitors;
-use super::store::{Emission, End, Progress, Wants, nobody};
+use super::store::{Emission, Progress, Wants, nobody};
 use super::subscribers::Topic;
 use super::world::World;
 use crate::id::UnitId;
+use crate::record::Folder;
 use crate::wire::signal::{Attention, Pending, Signal, StreamEvent};
 use crate::wire::unit::{Kind, Unit};
 use crate::{neutral, stop, time};
@@ -24,33 +24,30 @@ use crate::{neutral, stop, time};
 const NAME_LIMIT: usize = 200;
 
 impl World {
-    /// Notes the end of `unit` and queues what is to be told of it: what a monitor still had to say,
-    /// then the end. False when that could not be kept: then its link must stay.
-    pub(super) fn note_end(&mut self, unit: &Unit, words: Vec<StreamEvent>) -> bool {
-        let folder = self.state.get(&unit.id).and_then(|entry| entry.folder.clone());
-        let text =
-            folder.as_ref().and_then(|dir| std::fs::read_to_string(dir.file(stop::REQUESTED)).ok());
-        let request = Request::read(text.as_deref());
+    /// What is to be told of the end of `unit`: what a monitor still had to say, then the end; and
+    /// whether it rings.
+    pub(super) fn emissions_of_end(
+        &mut self,
+        unit: &Unit,
+        folder: Option<&Folder>,
+        words: &[StreamEvent],
+    ) -> (Vec<Emission>, bool) {
+        let asked = folder.and_then(|dir| std::fs::read_to_string(dir.file(stop::REQUESTED)).ok());
+        let request = Request::read(asked.as_deref());
         let mut to = self.addressees(unit);
         to.retain(|session| !request.is_by(session));
-        let seen = Seen { unit, folder: folder.as_ref(), events: None };
+        let seen = Seen { unit, folder, events: None };
         let mut emissions = Vec::new();
         if unit.kind == Kind::Monitor {
-            for event in words.into_iter().chain([monitors::closing(unit)]) {
+            for event in words.iter().cloned().chain([monitors::closing(unit)]) {
                 emissions.push(emission(&seen, Attention::Now, Told::Event(event), &to));
             }
         }
         if let Some(attention) = alert::attention(unit, unit.terms.alerts, &request) {
             emissions.push(emission(&seen, attention, Told::End, &to));
         }
-        let folder = folder.as_ref().map(|dir| dir.path().to_string_lossy().into_owned());
-        let end = End { unit: unit.clone(), folder };
-        match self.noted(|store| store.note_end(&end, &emissions)) {
-            Some(Some(seqs)) => self.announce(unit, &emissions, &seqs),
-            Some(None) => {}
-            None => return false,
-        }
-        self.store.lasts
+        let rings = alert::rings(unit, &request);
+        (emissions, rings)
     }
 
     /// The command of `id` failed and is started again, or given up. Told once: how many of these
@@ -108,7 +105,7 @@ impl World {
     }
 
     /// The bell: those who listen may come and drain.
-    fn announce(&mut self, unit: &Unit, emissions: &[Emission], seqs: &[u64]) {
+    pub(super) fn announce(&mut self, unit: &Unit, emissions: &[Emission], seqs: &[u64]) {
         for (emission, seq) in emissions.iter().zip(seqs) {
             if let Some(event) = &emission.event {
                 let topic = Topic::about("event", unit);

@@ -3,7 +3,7 @@
 //! Pure and synchronous: no files, no clock, no sockets. Each transition returns the changes that
 //! it made, and the caller tells the world.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 
 use crate::id::UnitId;
@@ -22,8 +22,9 @@ pub(super) struct Entry {
     pub(super) unit: Unit,
     /// Its record; none for an agent that lives on the wire only.
     pub(super) folder: Option<Folder>,
-    /// The last word of each sort that it said of itself: holds when its record is read again.
-    said: BTreeMap<String, Event>,
+    /// The last word of each sort that it said of itself, in order: holds when its record is read
+    /// again.
+    said: Vec<Event>,
     /// Lines that it was heard to write, when it is a monitor.
     pub(super) events: Option<u64>,
     /// How often its record was seen to tell of a restart.
@@ -43,13 +44,21 @@ pub(super) enum Change {
     Removed(Unit),
 }
 
+impl Change {
+    /// The unit that is forgotten by it.
+    pub(super) fn forgotten(&self) -> Option<&UnitId> {
+        match self {
+            Self::Removed(unit) => Some(&unit.id),
+            _ => None,
+        }
+    }
+}
+
 /// All units of this daemon's life.
 #[derive(Debug, Default)]
 pub(super) struct State {
     entries: HashMap<UnitId, Entry>,
     ended: VecDeque<UnitId>,
-    /// Which ends are told, where that was changed after the start.
-    alerts: HashMap<UnitId, Alerts>,
 }
 
 impl State {
@@ -79,7 +88,6 @@ impl State {
     pub(super) fn register(&mut self, mut unit: Unit, folder: Option<Folder>) -> Vec<Change> {
         // Names of variables are for the record; here they would be most of the memory.
         unit.env_names = Vec::new();
-        self.overlay(&mut unit);
         self.ended.retain(|id| *id != unit.id);
         let changes = vec![Change::Registered(unit.clone())];
         self.insert(unit, folder);
@@ -87,7 +95,7 @@ impl State {
     }
 
     fn insert(&mut self, unit: Unit, folder: Option<Folder>) {
-        let entry = Entry { unit, folder, said: BTreeMap::new(), events: None, restarts: 0 };
+        let entry = Entry { unit, folder, said: Vec::new(), events: None, restarts: 0 };
         self.entries.insert(entry.unit.id.clone(), entry);
     }
 
@@ -101,16 +109,9 @@ impl State {
 
     /// Which ends of `id` are told from now on.
     pub(super) fn set_alerts(&mut self, id: &UnitId, alerts: Alerts) -> Vec<Change> {
-        self.alerts.insert(id.clone(), alerts);
         let Some(entry) = self.entries.get_mut(id) else { return Vec::new() };
         entry.unit.terms.alerts = alerts;
         vec![Change::Altered(entry.unit.clone())]
-    }
-
-    fn overlay(&self, unit: &mut Unit) {
-        if let Some(alerts) = self.alerts.get(&unit.id) {
-            unit.terms.alerts = *alerts;
-        }
     }
 
     /// So many lines were heard of the monitor `id`.
@@ -136,13 +137,12 @@ impl State {
 
     /// Its record was written again. Terminal is final: [`State::end`] decides about ends.
     pub(super) fn reload(&mut self, mut unit: Unit) -> Vec<Change> {
-        self.overlay(&mut unit);
         let Some(entry) = self.entries.get_mut(&unit.id) else { return Vec::new() };
         if entry.unit.status.is_terminal() || unit.status.is_terminal() {
             return Vec::new();
         }
         unit.env_names = Vec::new();
-        entry.said.values().for_each(|event| apply_one(event, &mut unit));
+        entry.said.iter().for_each(|event| apply_one(event, &mut unit));
         if unit == entry.unit {
             return Vec::new();
         }
@@ -150,7 +150,8 @@ impl State {
         vec![Change::Altered(entry.unit.clone())]
     }
 
-    /// It said something of itself: `status`, `progress`, `ready` or `register`.
+    /// It said something of itself: `status`, `progress`, `ready` or `register`; or its runner did:
+    /// `restart`.
     pub(super) fn say(&mut self, id: &UnitId, event: &Event) -> Vec<Change> {
         let Some(entry) = self.entries.get_mut(id) else { return Vec::new() };
         let before = entry.unit.clone();
@@ -158,7 +159,8 @@ impl State {
         if entry.unit == before {
             return Vec::new();
         }
-        entry.said.insert(event.level.clone(), event.clone());
+        entry.said.retain(|said| said.level != event.level);
+        entry.said.push(event.clone());
         if entry.unit.status.is_terminal() {
             return Vec::new();
         }
@@ -174,7 +176,7 @@ impl State {
         match last {
             Some(mut unit) => {
                 unit.env_names = Vec::new();
-                entry.said.values().for_each(|event| apply_one(event, &mut unit));
+                entry.said.iter().for_each(|event| apply_one(event, &mut unit));
                 entry.unit = unit;
             }
             None => entry.unit.status = Status::Killed,
@@ -182,9 +184,6 @@ impl State {
         entry.unit.ended_at.get_or_insert(now);
         if let Some(events) = entry.events {
             entry.unit.metadata.insert("event_count".to_owned(), events.into());
-        }
-        if let Some(alerts) = self.alerts.remove(id) {
-            entry.unit.terms.alerts = alerts;
         }
         let mut changes = vec![Change::Ended(entry.unit.clone())];
         self.ended.push_back(id.clone());

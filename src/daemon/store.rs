@@ -85,7 +85,7 @@ impl Store {
         // An SQLite that cannot even do this leaves nothing to go on with.
         #[allow(clippy::expect_used, reason = "a database in memory fails only without memory")]
         let db = Connection::open_in_memory().expect("a database in memory");
-        let _ = file::make_tables(&db);
+        let _ = file::make_tables(&db).and_then(|()| file::begin_after(&db, path));
         (Self { db, lasts: false }, Some(note))
     }
 
@@ -257,4 +257,79 @@ fn message(row: &Row<'_>) -> Sqlite<Message> {
         text: row.get(5)?,
         read: row.get(6)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::signal::Attention;
+    use crate::wire::unit::{Kind, Status};
+
+    /// The numbers of the next signal and of the next message.
+    fn next(store: &Store) -> [u64; 2] {
+        let emission = Emission {
+            unit: "b00000000".into(),
+            kind: Kind::LocalBash,
+            at: String::new(),
+            attention: Attention::Now,
+            snapshot: "{}".into(),
+            lifecycle: Some(Status::Failed),
+            event: None,
+            to: vec!["s".into()],
+        };
+        let mut message = Message {
+            seq: 0,
+            at: String::new(),
+            from: "me".into(),
+            to: None,
+            to_name: None,
+            text: "hello".into(),
+            read: false,
+        };
+        store.add_message(&mut message, None).unwrap();
+        [store.queue(&emission).unwrap(), message.seq]
+    }
+
+    #[test]
+    fn a_database_in_place_of_another_begins_above_its_numbers() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.db");
+        let (store, said) = Store::open(&path);
+        assert_eq!((next(&store), said), ([1, 1], None));
+        assert_eq!(next(&store), [2, 2]);
+        drop(store);
+        let mut before = [2, 2];
+        for _ in 0..3 {
+            std::fs::write(&path, "torn").unwrap();
+            let (store, said) = Store::open(&path);
+            assert!(said.is_some());
+            let now = next(&store);
+            assert!((0..2).all(|n| before[n] < now[n] && now[n] < 1 << 53), "{before:?} {now:?}");
+            before = next(&store);
+        }
+        // Also when the one who set it aside got no further.
+        std::fs::rename(&path, dir.path().join("state.db.corrupt-9")).unwrap();
+        let now = next(&Store::open(&path).0);
+        assert!((0..2).all(|n| before[n] < now[n]), "{before:?} {now:?}");
+        assert_eq!(next(&Store::open(&path).0), now.map(|number| number + 1));
+    }
+
+    #[test]
+    fn a_clock_that_went_back_gives_no_number_twice() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.db");
+        let aside = std::fs::File::create(dir.path().join("state.db.corrupt-1")).unwrap();
+        let later = std::time::SystemTime::now() + std::time::Duration::from_hours(1000);
+        aside.set_modified(later).unwrap();
+        let [signal, _] = next(&Store::open(&path).0);
+        assert!(signal > crate::time::micros(later));
+    }
+
+    #[test]
+    fn a_database_in_memory_begins_above_those_in_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, said) = Store::open(&dir.path().join("nowhere/state.db"));
+        assert!(said.is_some_and(|said| said.contains("in memory only")));
+        assert!(next(&store)[0] > 1 << 40);
+    }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::record::events::Event;
 use crate::record::events::log::{Item, Log};
 use crate::record::gap::{Cause, Gap, size};
-use crate::record::{Folder, pieces};
+use crate::record::{Folder, alerts, pieces};
 use crate::wire::unit::Logs;
 
 /// Bytes read from one file before others get their turn. As empty lines they still fit into half
@@ -156,13 +156,16 @@ fn text(line: &[u8]) -> String {
     String::from_utf8_lossy(line).into_owned()
 }
 
+/// Which version of a file it is: inode and time.
+type Stamp = (u64, i64, i64);
+
 /// The files of one unit.
 #[derive(Debug)]
 pub(super) struct Tail {
     folder: Folder,
     /// Its name in news of the watcher.
     pub(super) watched: Option<PathBuf>,
-    stamp: (u64, i64, i64),
+    stamps: [Stamp; 2],
     events: Log,
     output: Vec<(&'static str, Cursor)>,
     /// Whoever follows the output has heard nothing of it: streams count from their beginning.
@@ -183,11 +186,11 @@ impl Tail {
     pub(super) fn new(folder: Folder) -> Self {
         let events = Log::new(folder.events()).with_words();
         // No stamp: the record may have changed since it was loaded, so the next look loads it again.
-        let stamp = (0, 0, 0);
+        let stamps = [Stamp::default(); 2];
         Self {
             folder,
             watched: None,
-            stamp,
+            stamps,
             events,
             output: Vec::new(),
             is_new: false,
@@ -195,10 +198,10 @@ impl Tail {
         }
     }
 
-    /// Whether `run.json` was replaced since the last call.
+    /// Whether `run.json`, or which ends are told, was replaced since the last call.
     pub(super) fn record_changed(&mut self) -> bool {
-        let now = stamp(&self.folder.file("run.json"));
-        std::mem::replace(&mut self.stamp, now) != now
+        let now = ["run.json", alerts::CHOSEN].map(|name| stamp(&self.folder.file(name)));
+        std::mem::replace(&mut self.stamps, now) != now
     }
 
     /// Follows the output from its present end; from its beginning when the unit is new, or the
@@ -279,7 +282,7 @@ impl Tail {
 }
 
 /// Tells two versions of a file apart that is replaced and never changed in place.
-fn stamp(path: &Path) -> (u64, i64, i64) {
+fn stamp(path: &Path) -> Stamp {
     fs::metadata(path).map_or((0, 0, 0), |m| (m.ino(), m.mtime(), m.mtime_nsec()))
 }
 

@@ -1,8 +1,8 @@
 //! Events of scripts without a runner that grow too long: the daemon writes no records, so it starts
-//! `ig-agent trim`, one at a time for each unit, and waits for none.
+//! `ig trim`, one at a time for each unit, and waits for none.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::autostart;
 use crate::config::Bounds;
 use crate::id::UnitId;
-use crate::record::events::trim::Share;
+use crate::record::events::share::Share;
 use crate::wire::unit::Unit;
 
 /// How often one unit's events are trimmed at most.
@@ -62,12 +62,15 @@ fn has_runner(unit: &Unit) -> bool {
 }
 
 fn start(folder: &Path) {
-    let Some(program) = autostart::find("ig-agent") else { return };
-    let _ = command(program).arg(folder).status();
-}
-
-fn command(program: PathBuf) -> Command {
-    let mut command = Command::new(program);
-    command.arg("trim").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command
+    // An upgrade may have put another program in the place of this one.
+    let own = std::env::current_exe().ok().filter(|path| path.is_file());
+    let Some(program) = own.or_else(|| autostart::find("ig")) else { return };
+    let _ = Command::new(program)
+        .arg("trim")
+        .arg(folder)
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
 }

@@ -9,12 +9,14 @@ use std::time::{Instant, SystemTime};
 
 use serde_json::{Value, json};
 
+use super::ends;
 use super::journal::note;
 use super::kinds::Seen;
 use super::leases::Leases;
 use super::live::{self, Found};
 use super::liveness::Liveness;
 use super::monitors::Monitor;
+use super::ring::Ringer;
 use super::signals;
 use super::state::{Change, State};
 use super::store::Store;
@@ -25,6 +27,7 @@ use super::watch::Watch;
 use crate::id::UnitId;
 use crate::record::Folder;
 use crate::record::events::Event;
+use crate::wire::signal::StreamEvent;
 use crate::wire::unit::{Status, Unit};
 use crate::{os, paths, private, time};
 
@@ -36,6 +39,8 @@ pub(super) struct World {
     pub(super) subscribers: Subscribers,
     /// Signals on their way to sessions.
     pub(super) leases: Leases,
+    /// Tells the person at this machine.
+    pub(super) ringer: Ringer,
     /// Live monitors, and what was not told yet of what they wrote.
     pub(super) monitors: HashMap<UnitId, Monitor>,
     pub(super) watch: Watch,
@@ -45,12 +50,16 @@ pub(super) struct World {
     pub(super) folders: HashMap<PathBuf, UnitId>,
     /// Units whose files hold more than was read in one turn.
     pub(super) behind: BTreeSet<UnitId>,
-    /// Units that have ended, as their record says, and whose last lines are still being read.
+    /// Units that have ended, as their record says, and whose end is not noted yet.
     pub(super) ending: HashMap<UnitId, Option<Unit>>,
     /// Who keeps the events of units without a runner short.
     pub(super) trims: Trims,
     /// Every backlog waits for a moment to pass.
     pub(super) is_resting: bool,
+    /// Those of them whose last lines were read, and those whose end could not be noted before.
+    pub(super) over: Vec<UnitId>,
+    /// What was still to be told of units whose end could not be noted.
+    pub(super) unkept: HashMap<UnitId, Vec<StreamEvent>>,
     /// Since when the reading of backlogs waits for slow readers.
     pub(super) pressed_since: Option<Instant>,
     /// The name of `live/` in news.
@@ -67,6 +76,7 @@ impl World {
             store,
             subscribers: Subscribers::default(),
             leases,
+            ringer: Ringer::default(),
             monitors: HashMap::new(),
             watch: Watch::new(),
             liveness,
@@ -76,6 +86,8 @@ impl World {
             ending: HashMap::new(),
             trims: Trims::default(),
             is_resting: false,
+            over: Vec::new(),
+            unkept: HashMap::new(),
             pressed_since: None,
             live: None,
             started_at: time::now(),
@@ -94,7 +106,7 @@ impl World {
         self.noted(Store::drop_old_logs);
         self.remember();
         for unit in self.noted(Store::agents).unwrap_or_default() {
-            self.register(unit, None);
+            self.register(unit);
         }
         self.live = self.watch.add(&paths::live_dir());
         self.scan();
@@ -113,12 +125,9 @@ impl World {
 
     /// What earlier lives of the daemon knew and no file tells.
     fn remember(&mut self) {
-        for (id, alerts) in self.noted(Store::alerts).unwrap_or_default() {
-            self.state.set_alerts(&id, alerts);
-        }
-        for end in self.noted(Store::ends).unwrap_or_default() {
-            let changes = self.state.restore(end.unit, end.folder.map(Folder::at));
-            self.tell(changes);
+        for (unit, folder) in self.noted(Store::ends).unwrap_or_default() {
+            let changes = self.state.restore(unit, folder);
+            self.tell(&changes);
         }
     }
 
@@ -142,46 +151,59 @@ impl World {
 
     /// Takes in units that were linked since the last look.
     pub(super) fn scan(&mut self) {
-        for id in live::ids() {
-            if self.state.live(&id).is_some() {
-                continue;
-            }
+        let is_new = |id: &UnitId| self.state.live(id).is_none();
+        let found: Vec<UnitId> = live::ids().into_iter().filter(is_new).collect();
+        let (known, new): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|id| self.state.get(id).is_some());
+        // First those whose end we know: only the link was left, or it could not be noted then.
+        for id in &known {
+            self.is_over(id);
+        }
+        self.note_ends();
+        for id in new {
             match live::look(id) {
                 Found::Record(unit, folder) => self.adopt(*unit, folder),
                 Found::Dangling(id) => live::unlink(&id),
                 Found::Unreadable => {}
             }
         }
+        self.note_ends();
     }
 
     fn adopt(&mut self, unit: Unit, folder: Folder) {
         let id = unit.id.clone();
-        if let Some(entry) = self.state.get(&id).filter(|e| e.unit.status.is_terminal()) {
-            // We know of this end; only the link was left, or the end could not be kept then.
-            let unit = entry.unit.clone();
-            if self.note_end(&unit, Vec::new()) {
-                live::unlink(&id);
-            }
-            return;
-        }
+        let end = ends::end_of(&unit, &folder);
         let mut tail = Tail::new(folder.clone());
         tail.is_new = true;
-        tail.watched = self.watch.add(folder.path());
-        if let Some(watched) = &tail.watched {
-            self.folders.insert(watched.clone(), id.clone());
+        if end.is_none() {
+            tail.watched = self.watch.add(folder.path());
+            self.folders.extend(tail.watched.clone().map(|watched| (watched, id.clone())));
         }
         self.tails.insert(id.clone(), tail);
-        // One that ended meanwhile is let in alive: its record tells the end right after.
+        // One that ended meanwhile is let in alive: its end comes right after.
         let status = if unit.status.is_terminal() { Status::Running } else { unit.status };
         let unit = Unit { status, ..unit };
         self.listen(&unit, &folder);
-        self.register(unit, Some(folder));
-        self.refresh(&id);
+        self.let_in(unit, Some(folder));
+        if let Some(last) = end {
+            return self.end(&id, Some(last));
+        }
+        self.watch_processes(&id);
+        self.judge(&id);
+        self.look_at(&id);
         self.catch_up(&id);
     }
 
-    /// Puts a live unit in and watches its processes.
-    pub(super) fn register(&mut self, unit: Unit, folder: Option<Folder>) {
+    /// Puts a live agent in that has no record, and watches its process.
+    pub(super) fn register(&mut self, unit: Unit) {
+        let id = unit.id.clone();
+        self.let_in(unit, None);
+        self.watch_processes(&id);
+        self.judge(&id);
+        self.note_ends();
+    }
+
+    fn let_in(&mut self, unit: Unit, folder: Option<Folder>) {
         let id = unit.id.clone();
         if let Some(session) = signals::owner(&unit) {
             let started = time::parse(&unit.started_at).unwrap_or(SystemTime::UNIX_EPOCH);
@@ -191,10 +213,8 @@ impl World {
             self.noted(|store| store.forget_end(&id));
         }
         let changes = self.state.register(unit, folder);
-        self.tell(changes);
+        self.tell(&changes);
         self.follow_output(&id);
-        self.watch_processes(&id);
-        self.judge(&id);
     }
 
     pub(super) fn watch_processes(&mut self, id: &UnitId) {
@@ -204,85 +224,10 @@ impl World {
         self.liveness.watch(id, &processes.iter().collect::<Vec<_>>());
     }
 
-    /// A process of `id` ended, or its record changed: has the unit ended? Its record says so, or
-    /// its processes do: while its runner lives, the runner has the word.
-    pub(super) fn judge(&mut self, id: &UnitId) {
-        if self.ending.contains_key(id) {
-            return;
-        }
-        let Some(entry) = self.state.live(id) else { return };
-        let (process, runner) = (entry.unit.process.clone(), entry.unit.runner.clone());
-        let lives = [process, runner].iter().flatten().any(os::Identity::is_alive);
-        // Looked at after the processes: the last thing a runner does is to write it.
-        let record = entry.folder.as_ref().and_then(|folder| folder.load().ok());
-        if let Some(record) = &record {
-            // A unit of a moment may have ended before we knew where its output goes.
-            self.follow_logs(id, &record.logs);
-        }
-        match record {
-            Some(record) if record.status.is_terminal() => self.end(id, Some(record)),
-            _ if !lives => self.end(id, None),
-            Some(record) => self.reload(id, record),
-            None => {}
-        }
-    }
-
-    fn reload(&mut self, id: &UnitId, record: Unit) {
-        let changes = self.state.reload(record);
-        if !changes.is_empty() {
-            self.tell(changes);
-            self.watch_processes(id);
-        }
-    }
-
-    /// Notes the end of `id`, once the lines that stand there now were read.
-    pub(super) fn end(&mut self, id: &UnitId, last: Option<Unit>) {
-        if let Some(tail) = self.tails.get_mut(id) {
-            tail.close();
-        }
-        self.close_monitor(id);
-        self.catch_up(id);
-        self.ending.entry(id.clone()).or_insert(last);
-        if !self.behind.contains(id) {
-            self.finish(id);
-        }
-    }
-
-    /// The end of `id`: its last words first, then the end, then nothing is left behind.
-    pub(super) fn finish(&mut self, id: &UnitId) {
-        let Some(last) = self.ending.remove(id) else { return };
-        self.last_words(id);
-        let words = self.last_events(id);
-        let folder = self.state.get(id).and_then(|entry| entry.folder.clone());
-        let changes = self.state.end(id, last, time::now());
-        self.liveness.forget(id);
-        self.trims.forget(id);
-        self.forget_files(id);
-        let unit = self.state.get(id).map(|entry| entry.unit.clone());
-        let is_kept = unit.is_none_or(|unit| self.note_end(&unit, words));
-        if folder.is_none() && is_kept {
-            self.noted(|store| store.end_agent(id.as_str()));
-        }
-        self.noted(|store| store.close_inbox(id.as_str()));
-        live::mark_inbox(id.as_str(), false);
-        if is_kept {
-            live::unlink(id);
-        }
-        self.tell(changes);
-    }
-
-    fn forget_files(&mut self, id: &UnitId) {
-        self.behind.remove(id);
-        if let Some(watched) = self.tails.remove(id).and_then(|tail| tail.watched) {
-            self.watch.remove(&watched);
-            self.folders.remove(&watched);
-        }
-    }
-
     /// It said something of itself.
     pub(super) fn say(&mut self, id: &UnitId, event: &Event) {
         let changes = self.state.say(id, event);
-        self.tell(changes);
+        self.tell(&changes);
     }
 
     /// Runs a query. What fails is told in the daemon's log; the daemon goes on.
@@ -290,19 +235,24 @@ impl World {
         query(&self.store).map_err(|error| note(format_args!("the database failed: {error}"))).ok()
     }
 
+    /// Tells subscribers what happened; what is forgotten by it is kept no longer.
+    pub(super) fn tell(&mut self, changes: &[Change]) {
+        for id in changes.iter().filter_map(Change::forgotten) {
+            self.noted(|store| store.forget_end(id));
+        }
+        self.publish(changes);
+    }
+
     /// Tells subscribers what happened.
-    pub(super) fn tell(&mut self, changes: Vec<Change>) {
+    pub(super) fn publish(&mut self, changes: &[Change]) {
         for change in changes {
-            let (unit, names) = match &change {
+            let (unit, names) = match change {
                 Change::Registered(unit) => (unit, vec!["added", "agent_registered"]),
                 Change::Altered(unit) => (unit, vec![unit.status.word(), "status_changed"]),
                 Change::Ended(unit) => {
                     (unit, vec![unit.status.word(), "status_changed", "agent_unregistered"])
                 }
-                Change::Removed(unit) => {
-                    self.noted(|store| store.forget_end(&unit.id));
-                    (unit, vec!["removed"])
-                }
+                Change::Removed(unit) => (unit, vec!["removed"]),
             };
             for name in names {
                 self.subscribers.publish(&Topic::about(name, unit), || data(name, unit));

@@ -4,6 +4,7 @@
 //! What can be found without reading (the end, a moment, a number) is [`crate::record::output`]'s.
 
 mod errors;
+pub mod mask;
 pub mod moment;
 pub mod row;
 pub mod search;

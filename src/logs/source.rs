@@ -1,6 +1,7 @@
 //! Where rows come from: a unit's captured output, or what its script logged.
 
 use super::Row;
+use super::mask::Mask;
 use super::search::Pattern;
 use crate::neutral;
 use crate::record::Folder;
@@ -35,8 +36,8 @@ pub enum Want {
     Lines,
     /// Those that match.
     Matches(Pattern),
-    /// All, and many that need nothing done to them may come as one.
-    Text,
+    /// All, and many that need nothing done to them, nor hidden in them, may come as one.
+    Text(Box<Mask>),
     /// The same, whatever they hold.
     Bytes,
 }
@@ -98,7 +99,9 @@ impl Source {
                 let lines = match &output.want {
                     Want::Lines => reader.lines(),
                     Want::Matches(pattern) => reader.lines_of(pattern),
-                    Want::Text => reader.passages(&neutral::is_plain),
+                    Want::Text(mask) => {
+                        reader.passages(&|text| neutral::is_plain(text) && mask.is_clear(text))
+                    }
                     Want::Bytes => reader.passages(&|_| true),
                 };
                 (!lines.is_empty()).then(|| output.timely(lines))

@@ -1,15 +1,21 @@
-//! The end of a unit's output as one text, harmless and bounded.
+//! The end of a unit's output as one text: harmless, bounded, without secrets.
 
 use super::Row;
+use super::mask::Mask;
+use crate::prune;
 use crate::record::Folder;
 use crate::record::output::Reader;
 
 /// The last lines of the unit in `folder` that fit into `limit` bytes. The second value tells
 /// whether there are more before them.
 pub fn tail(folder: &Folder, limit: usize) -> (String, bool) {
+    if let Some(words) = prune::instead_of_output(folder) {
+        return (format!("... {words} ...\n"), false);
+    }
     let mut reader = Reader::open(folder.path(), None);
     reader.close();
     let mut reader = reader.last_bytes(u64::try_from(limit).unwrap_or(u64::MAX));
+    let mut mask = Mask::of(folder);
     let mut lines = std::collections::VecDeque::new();
     let mut size = 0;
     let mut cut = false;
@@ -18,7 +24,7 @@ pub fn tail(folder: &Folder, limit: usize) -> (String, bool) {
         let last = batch.is_empty();
         for line in if last { reader.rest() } else { batch } {
             cut |= lines.is_empty() && line.number > 1;
-            let text = Row::from(line).text().into_owned() + "\n";
+            let text = mask.line(Row::from(line).text()).into_owned() + "\n";
             size += text.len();
             lines.push_back(text);
             while size > limit && lines.len() > 1 {

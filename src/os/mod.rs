@@ -79,10 +79,11 @@ pub fn members(leaders: &[u32]) -> Vec<Identity> {
         .collect()
 }
 
-/// Everybody who was started with the variable `assignment` (`NAME=value`) in the environment.
-/// Nobody where the system does not tell.
-pub fn started_with(assignment: &str) -> Vec<Identity> {
-    let found = here::started_with(assignment.as_bytes());
+/// Everybody who was started with the variable `assignment` (`NAME=value`) in the environment; only
+/// those whose pid is later than `since`, where that is not 0: a short look, where few are. Nobody
+/// where the system does not tell.
+pub fn started_with(assignment: &str, since: u32) -> Vec<Identity> {
+    let found = here::started_with(assignment.as_bytes(), since);
     found.into_iter().filter_map(Identity::of).collect()
 }
 
@@ -186,6 +187,16 @@ pub fn bearing(name: &str) -> Vec<(Identity, String)> {
 #[cfg(feature = "full")]
 pub fn variable(pid: u32, name: &str) -> Option<String> {
     here::variable(pid, name.as_bytes())
+}
+
+/// Who leads or led the session that we are in; none where that is nobody of our pid namespace.
+pub fn own_session() -> Option<u32> {
+    here::own_session().filter(|leader| *leader > 0)
+}
+
+/// The terminal that controls `pid`, and the number of its device.
+pub fn terminal(pid: u32) -> Option<(std::path::PathBuf, u64)> {
+    here::terminal(pid)
 }
 
 /// A pid as rustix wants it.

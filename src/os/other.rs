@@ -22,6 +22,20 @@ pub(super) fn process(pid: u32) -> Option<Process> {
     ps(&["-p", &pid.to_string()]).into_iter().next()
 }
 
+pub(super) fn own_session() -> Option<u32> {
+    rustix::process::getsid(None).ok()?.as_raw_pid().try_into().ok()
+}
+
+pub(super) fn terminal(pid: u32) -> Option<(PathBuf, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    let name = output("ps", &["-p", &pid.to_string(), "-o", "tty="]);
+    let name = name.trim();
+    // Without one it is `??` or `-`.
+    let path = PathBuf::from("/dev").join(Some(name).filter(|name| name.starts_with("tty"))?);
+    let device = path.metadata().ok()?.rdev();
+    Some((path, device))
+}
+
 pub(super) fn processes() -> Vec<Process> {
     ps(&["-ax"])
 }
@@ -50,7 +64,7 @@ pub(super) fn signal(identity: &Identity, signal: Signal) -> bool {
 }
 
 /// Environments of other processes are not readable there.
-pub(super) fn started_with(_assignment: &[u8]) -> Vec<u32> {
+pub(super) fn started_with(_assignment: &[u8], _since: u32) -> Vec<u32> {
     Vec::new()
 }
 

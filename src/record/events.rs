@@ -22,6 +22,8 @@
 #[cfg(feature = "full")]
 pub mod log;
 mod parts;
+pub mod share;
+#[cfg(feature = "full")]
 pub mod trim;
 
 use std::fs::File;
@@ -173,7 +175,7 @@ pub fn apply(path: &Path, unit: &mut Unit) {
     }
     let _ = words(path, &mut |event| apply_one(event, unit));
     let folder = path.parent().unwrap_or(path);
-    (unit.logs.dropped_event_bytes, unit.logs.dropped_events) = trim::tally(folder);
+    (unit.logs.dropped_event_bytes, unit.logs.dropped_events) = share::tally(folder);
 }
 
 /// Calls `each` with the events of the newest file, from what was carried over on.

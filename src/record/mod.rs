@@ -1,8 +1,11 @@
 //! The durable record of a unit: one folder with `run.json`, its output and its events.
 //!
 //! Files are the truth: everything here works without a daemon. The runner writes output and
-//! `run.json`; whoever logs appends to `events.log`; everybody else reads.
+//! `run.json`; whoever logs appends to `events.log`; everybody else reads. What people ask of a live unit stands in small files of
+//! its own: `stop`, `alerts`.
 
+#[cfg(feature = "full")]
+pub mod alerts;
 mod chunks;
 pub mod events;
 pub mod gap;
@@ -15,6 +18,7 @@ pub(crate) mod pieces;
 pub mod register;
 pub mod scope;
 pub mod scripts;
+pub mod seals;
 
 use std::fs;
 use std::io;
@@ -92,6 +96,10 @@ impl Folder {
             .and_then(Unit::try_from)
             .map_err(|e| Error::new(format!("the record is damaged: {e}")).at(path.display()))?;
         self.take_in(&mut unit);
+        #[cfg(feature = "full")]
+        if let Some(alerts) = alerts::chosen(self) {
+            unit.terms.alerts = alerts;
+        }
         Ok(unit)
     }
 

@@ -7,10 +7,11 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
-use super::Folder;
+use super::{Folder, seals};
 use crate::error::Result;
 use crate::os::Identity;
 use crate::paths;
+use crate::terminal::Terminal;
 use crate::time;
 use crate::wire::unit::{Kind, Status, Unit};
 
@@ -40,6 +41,7 @@ pub fn register(registration: Registration) -> Result<(Unit, Folder, Option<crat
     unit.logs.events = Some(folder.events());
     let path = folder.file("run.json");
     folder.save(&unit).map_err(|e| crate::error::Error::io("write", path, &e))?;
+    seals::keep(&folder);
     let linked = folder
         .link_live(&unit.id)
         .map_err(|e| crate::error::Error::io("link", paths::live_dir(), &e));
@@ -68,6 +70,7 @@ pub fn describe_caller(unit: &mut Unit) {
     unit.parent = paths::var("IDLERGEAR_RUN_ID").and_then(|id| crate::id::UnitId::parse(&id));
     unit.agent_id = paths::var("IDLERGEAR_AGENT_ID");
     unit.host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    unit.terminal = Terminal::own();
     unit.env_names = env_names();
 }
 

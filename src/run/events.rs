@@ -1,14 +1,16 @@
 //! The runner's eye on its unit's `events.log`, which others write: looks now and then whether it is
-//! too long, and trims it.
+//! too long, and has it trimmed by `ig`, which it does not wait for. Without `ig` it stays long.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
+use super::kept;
 use crate::config::Bounds;
 use crate::error::Error;
 use crate::record::Folder;
-use crate::record::events::trim::{Share, tally, trim};
+use crate::record::events::share::{Share, tally};
 
 /// Looks come no closer than this...
 const SOON: Duration = Duration::from_millis(100);
@@ -27,6 +29,8 @@ pub(super) struct Events {
     /// What was dropped before, bytes and events.
     dropped: (u64, u64),
     is_told: bool,
+    /// Who trims it now, and how long it was when that began.
+    trimmer: Option<(Child, u64)>,
 }
 
 impl Events {
@@ -41,6 +45,7 @@ impl Events {
             due: now + SOON,
             last: (0, now),
             is_told: false,
+            trimmer: None,
         })
     }
 
@@ -60,15 +65,38 @@ impl Events {
         {
             self.folder = place;
         }
-        let again = trim(&self.folder, &self.share).unwrap_or(false);
-        // Whoever it was that dropped it.
+        self.note_cut();
+        let length = fs::metadata(self.folder.join("events.log")).map_or(0, |meta| meta.len());
+        self.due = now + self.see_to(length).unwrap_or_else(|| self.pause(length, now));
+        self.last = (length, now);
+    }
+
+    /// Has it trimmed when it is too long. Returns when to look again, if that does not follow from how
+    /// fast it grows.
+    fn see_to(&mut self, length: u64) -> Option<Duration> {
+        if let Some((trimmer, begun)) = &mut self.trimmer {
+            if matches!(trimmer.try_wait(), Ok(None)) {
+                return Some(SOON);
+            }
+            let did_nothing = length >= *begun;
+            self.trimmer = None;
+            if did_nothing {
+                return Some(LATE);
+            }
+        }
+        if length <= self.share.limit() {
+            return None;
+        }
+        self.trimmer = kept::ask_ig("trim", &self.folder).map(|trimmer| (trimmer, length));
+        Some(if self.trimmer.is_some() { SOON } else { LATE })
+    }
+
+    /// Tells what was dropped since the last time, whoever it was that dropped it.
+    pub(super) fn note_cut(&mut self) {
         let dropped = tally(&self.folder);
         if std::mem::replace(&mut self.dropped, dropped) != dropped {
             self.tell_cut(dropped);
         }
-        let length = fs::metadata(self.folder.join("events.log")).map_or(0, |meta| meta.len());
-        self.due = now + if again { SOON } else { self.pause(length, now) };
-        self.last = (length, now);
     }
 
     /// At the pace of the last look, how long until it is too long?

@@ -5,6 +5,7 @@
 //! plan      what to run, under which name (pure)
 //! spawn     the child, on a PTY or on pipes
 //! monitor   the child's parent on a PTY: what makes job control work there
+//! ready     whether the command is ready, as a helper sees it
 //! relay     bytes on their way: child -> terminal and capture, keyboard -> child; signals; the end
 //! capture   output files and their index; segments: how much of a long log is kept
 //! events    how much is kept of what the script logs itself
@@ -21,11 +22,11 @@ pub mod banner;
 pub mod capture;
 mod events;
 pub(crate) mod kept;
-#[cfg(feature = "full")]
 pub mod left;
 pub mod limits;
 mod monitor;
 pub mod plan;
+mod ready;
 mod relay;
 pub mod restart;
 mod segments;
@@ -52,7 +53,7 @@ use crate::error::{Error, Result, exit};
 use crate::os::Identity;
 use crate::record::events::append;
 use crate::record::index::Stream;
-use crate::record::{Folder, register, scripts};
+use crate::record::{Folder, register, scripts, seals};
 use crate::stop;
 use crate::wire::unit::{Logs, Status, Terms, Unit};
 
@@ -69,6 +70,10 @@ use signals::{News, Signals};
 pub fn run(plan: &Plan, on_start: impl FnOnce(&Unit)) -> Result<(Unit, End)> {
     let script = plan.script_text();
     let mut unit = describe(plan, script.as_deref());
+    if plan.detached {
+        // Not before: the terminal that we leave here is told of our caller.
+        let _ = rustix::process::setsid();
+    }
     let mut files = open_record(&mut unit, plan);
     let clock = Instant::now();
     let spawn = || limits::within(&plan.limits, || spawn::spawn(plan, &unit));
@@ -96,15 +101,19 @@ pub fn run(plan: &Plan, on_start: impl FnOnce(&Unit)) -> Result<(Unit, End)> {
     on_start(&unit);
     let git = files.keep(&unit, script.as_deref());
     let prune = files.folder().and_then(kept::prune);
-    let helpers = daemon_start.into_iter().chain(git).chain(prune).collect();
+    let ready = ready::look(&unit, files.folder());
+    let helpers = daemon_start.into_iter().chain(git).chain(prune).chain(ready).collect();
     let mut keeps = Keeps { signals: &mut signals, capture: &mut capture, events: &mut events };
     let end = relay::relay(&mut child, &mut keeps, plan, &unit.id, helpers);
     let ended = (end, clock.elapsed());
     let end = go_on(plan, &mut unit, &files, &mut keeps, ended);
+    let lasted = clock.elapsed();
+    events.iter_mut().for_each(Events::note_cut);
     capture.finish(&mut unit.logs);
     files.follow(capture.place(), &mut unit);
     unit.git = files.folder().and_then(scripts::git).unwrap_or_default();
-    settle::finish(&mut unit, files.folder(), end, clock.elapsed());
+    left::note(&mut unit, end);
+    settle::finish(&mut unit, files.folder(), end, lasted);
     limits::lift(&plan.limits);
     Ok((unit, end))
 }
@@ -156,7 +165,8 @@ fn go_on(
             Ok(mut child) => {
                 runs(unit, &child);
                 files.save(unit);
-                relay::relay(&mut child, keeps, plan, &unit.id, Vec::new())
+                let ready = ready::look(unit, files.folder()).into_iter().collect();
+                relay::relay(&mut child, keeps, plan, &unit.id, ready)
             }
             Err(error) => End::of(Some(error.exit_code().into()), None),
         };
@@ -284,6 +294,7 @@ impl Files {
     /// Keeps what the command started from. Git is a child of ours until it is done.
     fn keep(&self, unit: &Unit, script: Option<&[u8]>) -> Option<std::process::Child> {
         let folder = self.folder()?;
+        seals::keep(folder);
         if let Some(text) = script {
             kept::script(folder, &unit.script.sha256, text);
         }

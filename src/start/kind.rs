@@ -3,9 +3,6 @@
 use crate::suggest;
 use crate::wire::unit::Kind;
 
-/// Kinds that can be started; the others are reserved.
-pub const STARTABLE: [Kind; 4] = [Kind::LocalBash, Kind::LocalAgent, Kind::Monitor, Kind::Lsp];
-
 /// The kind called `word`, of all that are known.
 pub fn parse(word: &str) -> Result<Kind, String> {
     let words = || Kind::ALL.into_iter().map(Kind::word);
@@ -17,10 +14,10 @@ pub fn parse(word: &str) -> Result<Kind, String> {
 /// The kind called `word`, when units of it can be started.
 pub fn parse_startable(word: &str) -> Result<Kind, String> {
     let kind = parse(word)?;
-    if STARTABLE.contains(&kind) {
+    if Kind::STARTABLE.contains(&kind) {
         return Ok(kind);
     }
-    let words = STARTABLE.map(Kind::word).join(", ");
+    let words = Kind::STARTABLE.map(Kind::word).join(", ");
     Err(format!("this kind is reserved and cannot be started yet; try one of {words}"))
 }
 
@@ -33,7 +30,7 @@ mod tests {
         for kind in Kind::ALL {
             assert_eq!(parse(kind.word()), Ok(kind));
             let refused = parse_startable(kind.word()).err();
-            assert_eq!(refused.is_none(), STARTABLE.contains(&kind));
+            assert_eq!(refused.is_none(), Kind::STARTABLE.contains(&kind));
             assert!(refused.is_none_or(|words| words.contains("reserved")));
         }
         assert!(parse("montior").unwrap_err().contains("`monitor`"));

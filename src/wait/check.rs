@@ -9,8 +9,8 @@ use super::spec::{Spec, Until};
 use crate::logs::Row;
 use crate::neutral;
 use crate::os::{self, Identity};
-use crate::record::Folder;
 use crate::record::output::Reader;
+use crate::record::{Folder, events};
 use crate::stop;
 use crate::time;
 use crate::wire::unit::Unit;
@@ -42,7 +42,12 @@ impl Check {
     /// `here` is the caller's folder; the unit's own terms are meant from its own.
     pub(super) fn new(until: &Until, folder: &Folder, here: &Path, unit: &Unit) -> Self {
         let place = |here: &Path| {
-            let lines = Box::new(Reader::open(folder.path(), None));
+            let lines = Reader::open(folder.path(), None);
+            // What it wrote before it was started again says nothing of it now.
+            let lines = Box::new(match restarted_at(folder) {
+                Some(at) => lines.since(at),
+                None => lines,
+            });
             Place { lines, seen: 0, here: here.to_path_buf() }
         };
         let terms = unit.terms.ready_when.as_deref().and_then(Spec::of_record);
@@ -65,6 +70,12 @@ impl Check {
             Eye::Spec(spec, place) => place.meets(spec, unit, left),
         }
     }
+}
+
+/// When the unit in `folder` was started again last, in microseconds.
+fn restarted_at(folder: &Folder) -> Option<u64> {
+    let mut restarts = events::read(&folder.events()).into_iter().filter(|e| e.level == "restart");
+    restarts.next_back()?.at.as_deref().and_then(time::parse).map(time::micros)
 }
 
 fn so(is: bool, missing: impl FnOnce() -> String) -> Result<(), String> {

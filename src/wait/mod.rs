@@ -3,20 +3,25 @@
 //! ```text
 //! spec      what can be waited for, as it is written (pure)
 //! check     whether it is so now, and what is missing when it is not
+//! words     why it was in vain
 //! http      one small question to a server of this machine
+//! look      the same for a runner, which has it noted
 //! ```
 //!
 //! Files and processes are looked at again and again; there is no daemon in it.
 
 mod check;
 mod http;
+mod look;
 pub mod spec;
+mod words;
 
 use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use check::Check;
+pub use look::look_until_ready;
 pub use spec::{Spec, Until};
 
 use crate::ending;
@@ -35,13 +40,14 @@ const LONGEST: Duration = Duration::from_millis(50);
 /// How long the successor of a unit that has ended may take to come.
 const SUCCESSOR: Duration = Duration::from_secs(2);
 
-/// Whether a port is to make `unit` ready and none of its processes listens on it yet: one look, no
-/// question asked of anybody.
-pub fn lacks_its_port(unit: &Unit) -> bool {
+/// Whether `unit` is said to be ready some time, and is not yet: one look, no question asked of anybody.
+/// What takes more than a look was looked at by its runner's helper.
+pub fn is_awaited(unit: &Unit) -> bool {
     let wanted = match unit.terms.ready_when.as_deref().and_then(Spec::of_record) {
+        _ if unit.ready => return false,
+        None => return false,
         Some(Spec::Port(port)) => port,
-        Some(Spec::Http(address)) => address.port,
-        _ => return false,
+        Some(_) => return true,
     };
     let own = check::ports(unit);
     wanted.map_or(own.is_empty(), |port| !own.contains(&port))
@@ -106,7 +112,7 @@ impl Wait {
                     Err(missing) => missing,
                 };
             if unit.status.is_terminal() {
-                return Err(ending::early(&unit, &self.until.done()));
+                return Err(words::early(&unit, &self.until.done()));
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -128,7 +134,7 @@ impl Wait {
         let missing =
             if self.until == Until::Exit { String::new() } else { format!(": {missing}") };
         let mut problem = format!("`{name}` ({}) {lacking} after {after}{missing}", unit.id);
-        problem.push_str(&ending::last_lines(&unit.logs));
+        problem.push_str(&words::last_lines(unit));
         Error::new(problem)
             .next(format!("ig logs {}, or a longer --timeout", unit.id))
             .code(exit::TIMED_OUT)

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::unit::{Alerts, Git, Kind, Logs, Presence, Script, Status, Terms, Unit};
 use crate::id::UnitId;
 use crate::os::Identity;
+use crate::terminal::Terminal;
 
 /// The JSON in `text`. The one place that reads it in the light half.
 pub fn json(text: &[u8]) -> Result<Value, String> {
@@ -143,7 +144,12 @@ fn read(from: &mut Fields) -> Option<Unit> {
         stream_logs: from.flag("stream_logs"),
         process: from.identity("process"),
         runner: from.identity("runner"),
+        terminal: terminal(from.fields("terminal")),
     })
+}
+
+fn terminal(mut from: Fields) -> Option<Terminal> {
+    Some(Terminal { path: from.text("path")?.into(), leader: from.identity("leader")? })
 }
 
 fn port(value: &Value) -> Option<u16> {
@@ -232,6 +238,8 @@ mod tests {
         unit.restarts = 3;
         unit.env_names = vec!["HOME".into()];
         unit.runner = Some(Identity { pid: 1, start: u64::MAX, boot: "b".into() });
+        unit.terminal =
+            unit.runner.clone().map(|leader| Terminal { path: "/dev/pts/3".into(), leader });
         unit
     }
 

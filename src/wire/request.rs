@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::unit::{Kind, Presence};
+use super::unit::{Choice, Kind, Presence};
 
 /// One method call.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -274,15 +274,9 @@ pub struct UnitAlerts {
     /// Where names are looked up first.
     #[serde(default)]
     pub project: Option<PathBuf>,
-    /// When it fails.
-    #[serde(default)]
-    pub on_failure: Option<bool>,
-    /// When it completes.
-    #[serde(default)]
-    pub on_success: Option<bool>,
-    /// When it is killed.
-    #[serde(default)]
-    pub on_kill: Option<bool>,
+    /// Which ends.
+    #[serde(flatten)]
+    pub choice: Choice,
 }
 
 /// A session and where it works. Each call that names one is a sign that the session lives.

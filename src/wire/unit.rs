@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::id::UnitId;
 use crate::os::Identity;
+use crate::terminal::Terminal;
 
 /// What sort of thing a unit is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -42,6 +43,9 @@ impl Kind {
         Self::LocalWorkflow,
         Self::Dream,
     ];
+
+    /// Kinds that can be started; the others are reserved.
+    pub const STARTABLE: [Self; 4] = [Self::LocalBash, Self::LocalAgent, Self::Monitor, Self::Lsp];
 
     /// The letter that ids of this kind start with.
     pub const fn letter(self) -> char {
@@ -226,6 +230,32 @@ impl Default for Alerts {
     }
 }
 
+/// Which ends are to be told from now on, and which not; what is not given stays.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    /// When it fails.
+    #[serde(default)]
+    pub on_failure: Option<bool>,
+    /// When it completes.
+    #[serde(default)]
+    pub on_success: Option<bool>,
+    /// When it is killed.
+    #[serde(default)]
+    pub on_kill: Option<bool>,
+}
+
+impl Choice {
+    /// What comes of it where `known` held so far.
+    #[must_use]
+    pub fn after(self, known: Alerts) -> Alerts {
+        Alerts {
+            on_failure: self.on_failure.unwrap_or(known.on_failure),
+            on_success: self.on_success.unwrap_or(known.on_success),
+            on_kill: self.on_kill.unwrap_or(known.on_kill),
+        }
+    }
+}
+
 /// What was asked for at its start, and holds as long as it runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Terms {
@@ -300,6 +330,9 @@ pub struct Unit {
     pub process: Option<Identity>,
     /// The runner that owns its output and its record; none for a script that registered itself.
     pub runner: Option<Identity>,
+    /// The terminal it was started from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub terminal: Option<Terminal>,
 }
 
 impl Unit {
@@ -341,6 +374,7 @@ impl Unit {
             stream_logs: false,
             process: None,
             runner: None,
+            terminal: None,
         }
     }
 }

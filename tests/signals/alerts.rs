@@ -156,6 +156,103 @@ fn alerts_can_be_changed_while_it_runs_and_the_change_lasts() {
     assert_eq!(refused, "already_terminal");
 }
 
+fn alerts_of(world: &Sandbox, unit: &str) -> Value {
+    let mut unit = world.json(&["alerts", unit, "--json"]);
+    unit["terms"]["alerts"].take()
+}
+
+#[test]
+fn the_verb_changes_them_with_a_daemon_and_without_one() {
+    let world = Sandbox::with_project();
+    world.ok(&["daemon", "start"]);
+    let gate = world.home().join("gate");
+    let script = format!("until [ -e {} ]; do sleep 0.02; done", gate.display());
+    let unit = Start { name: "job", session: Some("s"), script: &script, ..Start::default() };
+    let unit = id(&unit.run(&world));
+    assert_eq!(
+        world.ok(&["alerts", "job"]),
+        "failure  told\nsuccess  not told\nkill     not told\n"
+    );
+    let changed = world.ok(&["alerts", "job", "--alert-on-success", "--no-alert-on-failure"]);
+    assert_eq!(changed, "failure  not told\nsuccess  told\nkill     not told\n");
+    wait_until("the daemon has seen it", || {
+        let known = Raw::greeted(&world).ok("unit.get", &json!({ "id": unit }));
+        known["terms"]["alerts"]["on_success"] == true
+    });
+    world.kill_daemon();
+    world.ok(&["alerts", &unit, "--alert-on-kill"]);
+    let expected = json!({ "on_failure": false, "on_success": true, "on_kill": true });
+    assert_eq!(alerts_of(&world, "job"), expected);
+    world.ok(&["daemon", "start"]);
+    let known = Raw::greeted(&world).ok("unit.get", &json!({ "id": unit }));
+    assert_eq!(known["terms"]["alerts"], expected);
+    std::fs::write(gate, "").unwrap();
+    wait_for_ends(&world);
+    assert_eq!(ends(&drain(&world, "s")), [pair("job", "completed")]);
+    assert_eq!(alerts_of(&world, "job"), expected, "it can be looked at afterwards");
+    let file = world.project().join(".idlergear/runs").join(&unit).join("alerts");
+    let mode = std::os::unix::fs::MetadataExt::mode(&file.metadata().unwrap());
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn the_verb_tells_unknown_and_ended_units_apart() {
+    let world = Sandbox::with_project();
+    let refused = |args: &[&str], code: i32, words: &str| {
+        let output = world.ig(args);
+        assert_eq!(output.status.code(), Some(code), "{args:?}");
+        let told = crate::support::stderr(&output);
+        assert!(told.contains(words), "{args:?}: {told}");
+    };
+    refused(&["alerts", "nobody"], 1, "nothing here is called `nobody`");
+    refused(&["alerts", "nobody", "--alert-on-kill"], 1, "nothing here is called `nobody`");
+    refused(&["alerts"], 2, "<ID>");
+    world.command("ig-agent").args(["run", "--name", "job", "true"]).output().unwrap();
+    refused(&["alerts", "job", "--alert-on-kill"], 1, "has ended already: completed");
+    assert!(world.ok(&["alerts", "job"]).contains("kill     not told"));
+}
+
+#[test]
+fn the_choice_outlives_the_runner() {
+    let world = Sandbox::with_project();
+    world.ok(&["daemon", "start"]);
+    let script = "sleep 600";
+    let lost = |name| Start { name, session: Some("s"), script, ..Start::default() }.run(&world);
+    for (name, told) in [("quiet", 0), ("loud", 1)] {
+        let unit = lost(name);
+        if told == 0 {
+            world.ok(&["alerts", name, "--no-alert-on-failure"]);
+        }
+        for who in ["runner", "process"] {
+            let identity: idlergear::os::Identity =
+                serde_json::from_value(unit[who].clone()).unwrap();
+            idlergear::os::signal(&identity, rustix::process::Signal::KILL);
+        }
+        wait_for_ends(&world);
+        assert_eq!(drain(&world, "s").len(), told, "{name}");
+    }
+}
+
+#[test]
+fn what_an_agent_on_the_wire_chose_outlives_the_daemon() {
+    let world = Sandbox::with_project();
+    world.ok(&["daemon", "start"]);
+    let mut child = world.command("sleep").arg("600").spawn().unwrap();
+    let mut raw = Raw::greeted(&world);
+    raw.ok(
+        "agent.register",
+        &json!({ "id": "a00000001", "name": "agent", "pid": child.id(), "session": "s" }),
+    );
+    raw.ok("unit.alerts", &json!({ "id": "a00000001", "on_kill": true }));
+    world.kill_daemon();
+    world.ok(&["daemon", "start"]);
+    let known = Raw::greeted(&world).ok("unit.get", &json!({ "id": "a00000001" }));
+    assert_eq!(known["terms"]["alerts"]["on_kill"], true);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    wait_until("it is told", || pending(&world, "s") == 1);
+}
+
 #[test]
 fn whoever_listens_hears_that_there_is_something() {
     let world = Sandbox::with_project();

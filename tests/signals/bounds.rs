@@ -59,25 +59,30 @@ fn a_queue_that_is_too_long_is_folded_and_says_so() {
 }
 
 #[test]
-fn a_database_of_the_first_version_is_taken_over() {
-    let world = Sandbox::with_project();
-    world.ok(&["daemon", "start"]);
-    world.ok(&["daemon", "send", "hello"]);
-    world.ok(&["daemon", "stop"]);
-    let path = world.state().join("state.db");
-    let db = rusqlite::Connection::open(&path).unwrap();
-    let tables = ["ends", "alerts", "monitors", "sessions", "signals", "deliveries"];
-    for table in tables {
-        db.execute_batch(&format!("DROP TABLE {table}")).unwrap();
+fn databases_of_earlier_versions_are_taken_over() {
+    for version in [1, 2] {
+        let world = Sandbox::with_project();
+        world.ok(&["daemon", "start"]);
+        world.ok(&["daemon", "send", "hello"]);
+        world.ok(&["daemon", "stop"]);
+        let path = world.state().join("state.db");
+        let db = rusqlite::Connection::open(&path).unwrap();
+        let added = ["ends", "monitors", "sessions", "signals", "deliveries"];
+        for table in added.iter().filter(|_| version == 1) {
+            db.execute_batch(&format!("DROP TABLE {table}")).unwrap();
+        }
+        if version == 2 {
+            db.execute_batch("CREATE TABLE alerts (unit TEXT PRIMARY KEY, alerts TEXT)").unwrap();
+        }
+        db.pragma_update(None, "user_version", version).unwrap();
+        drop(db);
+        let started = world.ig(&["daemon", "start"]);
+        assert_eq!(crate::support::stderr(&started), "");
+        assert_eq!(world.json(&["daemon", "messages", "--json"])["messages"][0]["text"], "hello");
+        start(&world, "s", "job", "exit 1");
+        wait_for_ends(&world);
+        assert_eq!(drain(&world, "s").len(), 1);
     }
-    db.pragma_update(None, "user_version", 1).unwrap();
-    drop(db);
-    let started = world.ig(&["daemon", "start"]);
-    assert_eq!(crate::support::stderr(&started), "");
-    assert_eq!(world.json(&["daemon", "messages", "--json"])["messages"][0]["text"], "hello");
-    start(&world, "s", "job", "exit 1");
-    wait_for_ends(&world);
-    assert_eq!(drain(&world, "s").len(), 1);
 }
 
 #[test]

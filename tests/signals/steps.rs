@@ -1,9 +1,12 @@
 //! The daemon is killed before each single write that it makes: to its database, to a socket, to the
 //! folder of links. strace does the killing, one step further each time.
 
+use std::collections::BTreeSet;
 use std::process::{Child, Stdio};
 
-use serde_json::json;
+use idlergear::id::UnitId;
+use idlergear::record::Folder;
+use serde_json::{Value, json};
 
 use crate::raw::Raw;
 use crate::support::{Sandbox, tool, wait_until};
@@ -135,6 +138,95 @@ fn an_end_is_told_once_whichever_step_the_daemon_dies_at() {
             assert_eq!((closing, signals.len()), (1, 2), "step {number}: {signals:?}");
         },
     );
+}
+
+/// Units that failed while no daemon was there: `count` times the same record under other names, each
+/// with its link.
+fn failures(world: &Sandbox, round: usize, count: usize) -> Vec<String> {
+    let start = Start { name: "job", session: Some("s"), script: "exit 1", ..Start::default() };
+    let unit = id(&crate::spawn(start.command(world).env("IDLERGEAR_NO_AUTOSTART", "1")));
+    let folder = Folder::at(world.project().join(".idlergear/runs").join(&unit));
+    wait_until("it has ended", || folder.load().is_ok_and(|unit| unit.status.is_terminal()));
+    let (mut record, live) = (folder.load().unwrap(), world.state().join("live"));
+    std::fs::remove_file(live.join(unit)).unwrap();
+    let names = (0..count).map(|number| format!("job{round}-{number}"));
+    names
+        .enumerate()
+        .map(|(number, name)| {
+            record.id = UnitId::parse(&format!("b{round:03}{number:05}")).unwrap();
+            record.name.clone_from(&name);
+            let folder = Folder::at(folder.path().with_file_name(record.id.as_str()));
+            std::fs::create_dir(folder.path()).unwrap();
+            folder.save(&record).unwrap();
+            std::os::unix::fs::symlink(folder.path(), live.join(record.id.as_str())).unwrap();
+            name
+        })
+        .collect()
+}
+
+fn no_link_is_left(world: &Sandbox) -> bool {
+    world.state().join("live").read_dir().unwrap().next().is_none()
+}
+
+#[test]
+fn ends_found_together_are_told_once_each_whichever_step_the_daemon_dies_at() {
+    if tool("strace").is_none() {
+        return;
+    }
+    let world = Sandbox::with_project();
+    world.ok(&["daemon", "start"]);
+    world.kill_daemon();
+    for step in 1.. {
+        let mut names = failures(&world, step, 4);
+        let mut doomed = Doomed::start(&world, step);
+        wait_until("it answers or is dead", || doomed.is_dead() || has_answered(&world));
+        let survived = !doomed.is_dead();
+        world.kill_daemon();
+        drop(doomed);
+        world.ok(&["daemon", "start"]);
+        assert!(no_link_is_left(&world), "step {step}");
+        let mut told: Vec<String> =
+            ends(&drain(&world, "s")).into_iter().map(|(name, _)| name).collect();
+        names.sort();
+        told.sort();
+        assert_eq!(told, names, "step {step}");
+        world.kill_daemon();
+        if survived {
+            assert!(step > 12, "there is more to four ends than {step} steps");
+            return;
+        }
+    }
+}
+
+/// More of them than the daemon notes in one step, and than it remembers.
+#[test]
+fn a_crowd_of_ends_is_told_once_each_when_the_daemon_dies_among_them() {
+    if tool("strace").is_none() {
+        return;
+    }
+    for (kill_at, count) in [(300, 600), (600, 600), (1400, 1300), (2400, 1300)] {
+        let world = Sandbox::with_project();
+        world.ok(&["daemon", "start"]);
+        world.kill_daemon();
+        failures(&world, 0, count);
+        let fault = format!("inject=unlink:signal=KILL:when={kill_at}");
+        let mut doomed = Doomed::under(&world, &fault);
+        wait_until("it is dead", || doomed.is_dead());
+        assert!(!no_link_is_left(&world), "it died among them");
+        for _ in 0..2 {
+            world.ok(&["daemon", "start"]);
+            assert!(no_link_is_left(&world));
+            world.kill_daemon();
+        }
+        world.ok(&["daemon", "start"]);
+        let answers = std::iter::repeat_with(|| drain(&world, "s"));
+        let signals: Vec<_> = answers.take_while(|some| !some.is_empty()).flatten().collect();
+        let digests = signals.iter().filter_map(|signal| signal["digest"]["dropped"].as_object());
+        let counted: u64 = digests.flat_map(|d| d.values()).filter_map(Value::as_u64).sum();
+        let told: BTreeSet<String> = ends(&signals).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(told.len(), ends(&signals).len(), "none is told twice");
+        assert_eq!(told.len() as u64 + counted, count as u64, "killed at {kill_at}");
+    }
 }
 
 #[test]

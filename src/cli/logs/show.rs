@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, StdoutLock, Write};
 
 use serde_json::json;
 
+use crate::logs::mask::Mask;
 use crate::logs::{Row, Sieve};
 use crate::time;
 
@@ -25,12 +26,14 @@ pub(super) enum Form {
 #[derive(Debug)]
 pub(super) struct Printer {
     form: Form,
+    mask: Mask,
     out: BufWriter<StdoutLock<'static>>,
 }
 
 impl Printer {
-    pub(super) fn new(form: Form) -> Self {
-        Self { form, out: BufWriter::with_capacity(64 * 1024, io::stdout().lock()) }
+    /// `mask` is not asked for what is shown byte for byte.
+    pub(super) fn new(form: Form, mask: Mask) -> Self {
+        Self { form, mask, out: BufWriter::with_capacity(64 * 1024, io::stdout().lock()) }
     }
 
     /// Shows what `sieve` lets through of `rows`.
@@ -65,13 +68,28 @@ impl Printer {
                 self.out.write_all(&row.bytes)?;
                 self.out.write_all(if row.ended { b"\n" } else { b"" })
             }
-            Form::Json => writeln!(self.out, "{}", object(row)),
+            Form::Json => {
+                let text = match row.level {
+                    Some(_) => self.mask.lines(&String::from_utf8_lossy(&row.bytes)).into(),
+                    None => self.mask.line(row.text()),
+                };
+                writeln!(self.out, "{}", object(row, &text))
+            }
             Form::Text => {
-                self.out.write_all(line(row).as_bytes())?;
+                let text = line(row);
+                // What came as many lines in one was looked at as such.
+                let is_clear = memchr::memchr(b'\n', text.as_bytes()).is_some();
+                let text = if is_clear { text } else { self.mask.line(text) };
+                self.out.write_all(text.as_bytes())?;
                 self.out.write_all(b"\n")
             }
-            Form::Numbered if row.gap.is_some() => writeln!(self.out, "        {}", line(row)),
-            Form::Numbered => writeln!(self.out, "{:>6}  {}", row.number, line(row)),
+            Form::Numbered => {
+                let text = self.mask.line(line(row));
+                match row.gap {
+                    Some(_) => writeln!(self.out, "        {text}"),
+                    None => writeln!(self.out, "{:>6}  {text}", row.number),
+                }
+            }
         }
     }
 }
@@ -86,19 +104,17 @@ fn moment(row: &Row) -> Option<String> {
     row.at.map(|at| time::rfc3339(time::from_micros(at)))
 }
 
-fn object(row: &Row) -> serde_json::Value {
+fn object(row: &Row, text: &str) -> serde_json::Value {
     if let Some(gap) = row.gap {
         return json!({
             "kind": "gap", "first": gap.first, "last": gap.last, "bytes": gap.bytes,
-            "bound": gap.cause.word(), "text": row.text(),
+            "bound": gap.cause.word(), "text": text,
         });
     }
-    let mut object = json!({"number": row.number, "stream": row.stream, "at": moment(row)});
+    let at = moment(row);
+    let mut object = json!({"number": row.number, "stream": row.stream, "at": at, "text": text});
     if let Some(level) = &row.level {
         object["level"] = level.clone().into();
-        object["text"] = String::from_utf8_lossy(&row.bytes).into();
-    } else {
-        object["text"] = row.text().into();
     }
     if row.cut > 0 {
         object["cut"] = row.cut.into();

@@ -44,9 +44,9 @@ fn state(unit: &Unit) -> String {
     seen.to_owned()
 }
 
-/// It is between two starts, or has yet to listen on the port that makes it ready.
+/// It is between two starts, or what is to make it ready has yet to come.
 fn is_starting(unit: &Unit) -> bool {
-    unit.process.is_none() || (!unit.ready && wait::lacks_its_port(unit))
+    unit.process.is_none() || wait::is_awaited(unit)
 }
 
 /// The maximum of its policy, also of one that names none; without a policy it starts once.

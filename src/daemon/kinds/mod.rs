@@ -11,7 +11,8 @@ mod reserved;
 
 use serde_json::{Map, Value, json};
 
-use crate::logs::text;
+use crate::logs::mask::Mask;
+use crate::logs::{Row, text};
 use crate::record::Folder;
 use crate::record::index::Stream;
 use crate::record::output::Reader;
@@ -109,13 +110,14 @@ impl Seen<'_> {
             lines.extend(reader.rest());
         }
         lines.retain(|line| line.gap.is_none());
-        let texts =
-            lines.iter().rev().map(|line| crate::logs::Row::from(line.clone()).text().into_owned());
+        let mut mask = Mask::of(folder);
+        let shown = |line| mask.line(Row::from(line).text()).into_owned();
+        let texts: Vec<String> = lines.into_iter().map(shown).collect();
         let fits = |text: &String| {
             left = left.saturating_sub(text.len() + 1);
             left > 0
         };
-        let mut lines: Vec<String> = texts.take_while(fits).collect();
+        let mut lines: Vec<String> = texts.into_iter().rev().take_while(fits).collect();
         lines.reverse();
         lines
     }

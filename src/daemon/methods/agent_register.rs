@@ -20,7 +20,7 @@ pub(super) fn handle(
 ) -> Answer<Unit> {
     let unit = unit(world, caller, params)?;
     world.noted(|store: &Store| store.save_agent(&unit));
-    world.register(unit.clone(), None);
+    world.register(unit.clone());
     world.mark(&unit.id);
     Ok(unit)
 }

@@ -21,5 +21,6 @@ pub(super) fn handle(world: &mut World, params: &Which) -> Answer<Unit> {
     };
     let id = last.id.clone();
     world.end(&id, Some(last.clone()));
+    world.note_ends();
     Ok(world.state.get(&id).map_or(last, |entry| entry.unit.clone()))
 }

@@ -2,22 +2,28 @@
 
 use super::{Answer, live};
 use crate::daemon::world::World;
+use crate::record::alerts;
 use crate::wire::reply::{ErrorCode, RpcError};
 use crate::wire::request::UnitAlerts;
-use crate::wire::unit::{Alerts, Unit};
+use crate::wire::unit::Unit;
 
 pub(super) fn handle(world: &mut World, params: &UnitAlerts) -> Answer<Unit> {
     world.scan();
-    let unit = live(world, &params.id, params.project.as_deref())?;
-    let known = unit.terms.alerts;
-    let alerts = Alerts {
-        on_failure: params.on_failure.unwrap_or(known.on_failure),
-        on_success: params.on_success.unwrap_or(known.on_success),
-        on_kill: params.on_kill.unwrap_or(known.on_kill),
+    let found = live(world, &params.id, params.project.as_deref())?;
+    world.refresh(&found.id);
+    let unit = live(world, found.id.as_str(), None)?;
+    let folder = world.state.get(&unit.id).and_then(|entry| entry.folder.clone());
+    let alerts = match &folder {
+        Some(folder) => alerts::choose(folder, params.choice)
+            .map_err(|error| RpcError::new(ErrorCode::InternalError, error.what()))?,
+        None => params.choice.after(unit.terms.alerts),
     };
-    let lost = || RpcError::new(ErrorCode::InternalError, "the choice could not be kept");
-    world.noted(|store| store.set_alerts(&unit.id, alerts)).ok_or_else(lost)?;
     let changes = world.state.set_alerts(&unit.id, alerts);
-    world.tell(changes);
-    Ok(world.state.get(&unit.id).map_or(unit, |entry| entry.unit.clone()))
+    world.tell(&changes);
+    let unit = world.state.get(&unit.id).map_or(unit, |entry| entry.unit.clone());
+    if folder.is_none() {
+        // It has no file but the daemon's own.
+        world.noted(|store| store.save_agent(&unit));
+    }
+    Ok(unit)
 }

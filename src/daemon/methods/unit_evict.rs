@@ -25,7 +25,7 @@ pub(super) fn handle(world: &mut World, params: &Which) -> Answer<Evicted> {
     }
     live::unlink(&unit.id);
     let changes = world.state.evict(&unit.id);
-    world.tell(changes);
+    world.tell(&changes);
     Ok(Evicted { evicted: true })
 }
 

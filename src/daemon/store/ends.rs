@@ -5,15 +5,21 @@ use rusqlite::{OptionalExtension, params};
 use super::signals::Emission;
 use super::{Sqlite, Store};
 use crate::id::UnitId;
-use crate::wire::read::{self, Fields};
-use crate::wire::unit::{Alerts, Unit};
+use crate::record::Folder;
+use crate::wire::signal::StreamEvent;
+use crate::wire::unit::Unit;
 
-/// The end of a unit as it is kept.
+/// The end of a unit, and what is to be told of it.
 #[derive(Debug)]
 pub(in crate::daemon) struct End {
     pub(in crate::daemon) unit: Unit,
     /// Its folder; none for an agent that lived on the wire only.
-    pub(in crate::daemon) folder: Option<String>,
+    pub(in crate::daemon) folder: Option<Folder>,
+    /// What it wrote and nobody was told, when it was a monitor.
+    pub(in crate::daemon) words: Vec<StreamEvent>,
+    pub(in crate::daemon) emissions: Vec<Emission>,
+    /// Whether the person at this machine is told too.
+    pub(in crate::daemon) rings: bool,
 }
 
 /// How far a unit's events were queued: a monitor's lines, another's restarts.
@@ -26,27 +32,37 @@ pub(in crate::daemon) struct Progress {
 }
 
 impl Store {
-    /// Notes an end and queues what is to be told of it, in one step. None: it was noted before.
-    pub(in crate::daemon) fn note_end(
+    /// Notes ends and queues what is to be told of them, in one step; ends that are of no use any more
+    /// go. Returns the numbers of what was queued, for each end: none for one that was noted before.
+    pub(in crate::daemon) fn note_ends(
         &self,
-        end: &End,
-        emissions: &[Emission],
-    ) -> Sqlite<Option<Vec<u64>>> {
+        ends: &[End],
+        forgotten: &[&UnitId],
+    ) -> Sqlite<Vec<Vec<u64>>> {
         let change = self.db.unchecked_transaction()?;
+        let seqs = ends.iter().map(|end| self.note_end(end)).collect::<Sqlite<_>>()?;
+        forgotten.iter().try_for_each(|id| self.forget_end(id))?;
+        change.commit()?;
+        Ok(seqs)
+    }
+
+    fn note_end(&self, end: &End) -> Sqlite<Vec<u64>> {
         let (id, life) = (end.unit.id.as_str(), &end.unit.started_at);
+        self.close_inbox(id)?;
+        if end.folder.is_none() {
+            self.end_agent(id)?;
+        }
         if self.life_of(id)?.as_ref() == Some(life) {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let record = serde_json::to_string(&end.unit).unwrap_or_default();
+        let folder = end.folder.as_ref().map(|folder| folder.path().to_string_lossy());
         let sql = "INSERT OR REPLACE INTO ends (unit, life, ended_at, record, folder)
             VALUES (?1, ?2, ?3, ?4, ?5)";
         let ended_at = end.unit.ended_at.as_deref().unwrap_or_default();
-        self.db.prepare_cached(sql)?.execute(params![id, life, ended_at, record, end.folder])?;
+        self.db.prepare_cached(sql)?.execute(params![id, life, ended_at, record, folder])?;
         self.unfollow(id)?;
-        let seqs = emissions.iter().map(|emission| self.queue(emission));
-        let seqs = seqs.collect::<Sqlite<Vec<u64>>>()?;
-        change.commit()?;
-        Ok(Some(seqs))
+        end.emissions.iter().map(|emission| self.queue(emission)).collect()
     }
 
     /// When the unit that ended under this id had started.
@@ -56,11 +72,11 @@ impl Store {
     }
 
     /// Every end that is kept, oldest first; what cannot be read is left out.
-    pub(in crate::daemon) fn ends(&self) -> Sqlite<Vec<End>> {
+    pub(in crate::daemon) fn ends(&self) -> Sqlite<Vec<(Unit, Option<Folder>)>> {
         let mut query = self.db.prepare("SELECT record, folder FROM ends ORDER BY ended_at")?;
-        let rows = query.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
-        let end = |(record, folder): (String, _)| {
-            Some(End { unit: serde_json::from_str(&record).ok()?, folder })
+        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let end = |(record, folder): (String, Option<String>)| {
+            Some((serde_json::from_str(&record).ok()?, folder.map(Folder::at)))
         };
         Ok(rows.flatten().filter_map(end).collect())
     }
@@ -71,28 +87,9 @@ impl Store {
         Ok(())
     }
 
-    /// Keeps which ends of `id` are told from now on.
-    pub(in crate::daemon) fn set_alerts(&self, id: &UnitId, alerts: Alerts) -> Sqlite<()> {
-        let text = serde_json::to_string(&alerts).unwrap_or_default();
-        let sql = "INSERT OR REPLACE INTO alerts (unit, alerts) VALUES (?1, ?2)";
-        self.db.prepare_cached(sql)?.execute(params![id.as_str(), text]).map(drop)
-    }
-
-    /// Every such choice.
-    pub(in crate::daemon) fn alerts(&self) -> Sqlite<Vec<(UnitId, Alerts)>> {
-        let mut query = self.db.prepare("SELECT unit, alerts FROM alerts")?;
-        let rows =
-            query.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
-        let choice = |(id, text): (String, String)| {
-            let fields = Fields::of(read::json(text.as_bytes()).ok()?);
-            Some((UnitId::parse(&id)?, read::alerts(fields)))
-        };
-        Ok(rows.flatten().filter_map(choice).collect())
-    }
-
     /// Live units of which anything is kept.
     pub(in crate::daemon) fn followed(&self) -> Sqlite<Vec<UnitId>> {
-        let sql = "SELECT unit FROM alerts UNION SELECT unit FROM monitors";
+        let sql = "SELECT unit FROM monitors";
         let mut query = self.db.prepare(sql)?;
         let ids = query.query_map([], |row| row.get::<_, String>(0))?;
         Ok(ids.flatten().filter_map(|id| UnitId::parse(&id)).collect())
@@ -100,7 +97,6 @@ impl Store {
 
     /// Nothing more is kept of a live unit.
     pub(in crate::daemon) fn unfollow(&self, id: &str) -> Sqlite<()> {
-        self.db.prepare_cached("DELETE FROM alerts WHERE unit = ?1")?.execute([id])?;
         self.db.prepare_cached("DELETE FROM monitors WHERE unit = ?1")?.execute([id]).map(drop)
     }
 

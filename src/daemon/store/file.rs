@@ -2,17 +2,23 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rusqlite::Connection;
 
 use super::Sqlite;
-use crate::private;
+use crate::{private, time};
 
 /// `user_version`: grows with each change of the tables.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 /// `application_id`: "iGD1".
 const APPLICATION: i64 = 0x6947_4431;
+
+/// What is set aside is called like the file, with this and a number behind it.
+const ASIDE: &str = ".corrupt-";
+
+/// No database begins with a higher number, so that whole numbers of JSON (2^53) do for it.
+const FARTHEST: i64 = 1 << 52;
 
 /// The tables of version 1.
 const FIRST: &str = "
@@ -53,10 +59,36 @@ const SECOND: &str = "
     CREATE INDEX delivery_of ON deliveries (seq);
 ";
 
+/// What version 3 left out: which ends are told is kept beside the record (`record::alerts`).
+const THIRD: &str = "DROP TABLE alerts;";
+
 /// Makes every table in an empty database.
 pub(super) fn make_tables(db: &Connection) -> Sqlite<()> {
-    db.execute_batch(FIRST)?;
-    db.execute_batch(SECOND)
+    [FIRST, SECOND, THIRD].into_iter().try_for_each(|step| db.execute_batch(step))
+}
+
+/// Begins the numbers of signals and messages after those of every database that was at `path`
+/// before: clients tell repeats by them. Nobody may be able to read those, so it is the time that
+/// tells how far they can have come, in microseconds: fewer than that were ever given, and what
+/// speaks JSON still takes them for whole numbers. A clock that went back since is made up for by
+/// when the others were written last.
+pub(super) fn begin_after(db: &Connection, path: &Path) -> Sqlite<()> {
+    let written = aside(path).into_iter().filter_map(|old| old.metadata().ok()?.modified().ok());
+    let latest = written.fold(SystemTime::now(), SystemTime::max);
+    let number = i64::try_from(time::micros(latest)).unwrap_or(FARTHEST).min(FARTHEST);
+    let sql = "INSERT INTO sqlite_sequence (name, seq) VALUES ('signals', ?1), ('messages', ?1)";
+    db.execute(sql, [number]).map(drop)
+}
+
+/// What was set aside of `path`.
+fn aside(path: &Path) -> Vec<PathBuf> {
+    let is_one = |old: &PathBuf| {
+        let name = old.as_os_str().as_encoded_bytes();
+        name.strip_prefix(path.as_os_str().as_encoded_bytes())
+            .is_some_and(|suffix| suffix.starts_with(ASIDE.as_bytes()))
+    };
+    let beside = path.parent().and_then(|dir| fs::read_dir(dir).ok()).into_iter().flatten();
+    beside.flatten().map(|entry| entry.path()).filter(is_one).collect()
 }
 
 /// Why a file cannot be the store.
@@ -115,7 +147,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, Unusable> {
     db.busy_timeout(Duration::from_secs(2))?;
     use_wal(&db)?;
     db.pragma_update(None, "synchronous", "NORMAL")?;
-    check(&db)?;
+    check(&db, path)?;
     Ok(db)
 }
 
@@ -135,7 +167,7 @@ fn use_wal(db: &Connection) -> Sqlite<()> {
 }
 
 /// Sound, ours, and of a version we know; an empty one is made ours.
-fn check(db: &Connection) -> Result<(), Unusable> {
+fn check(db: &Connection, path: &Path) -> Result<(), Unusable> {
     let number = |name| db.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
     let sound: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if sound != "ok" {
@@ -143,26 +175,30 @@ fn check(db: &Connection) -> Result<(), Unusable> {
     }
     let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     match (number("application_id")?, number("user_version")?) {
-        (0, 0) if tables == 0 => make_ours(db).map_err(Unusable::from),
+        (0, 0) if tables == 0 => make_ours(db, path).map_err(Unusable::from),
         (APPLICATION, VERSION) => Ok(()),
-        (APPLICATION, 1) => upgrade(db).map_err(Unusable::from),
+        (APPLICATION, 1) => upgrade(db, &[SECOND, THIRD]).map_err(Unusable::from),
+        (APPLICATION, 2) => upgrade(db, &[THIRD]).map_err(Unusable::from),
         (APPLICATION, version) => Err(Unusable::Newer(version)),
         _ => Err(Unusable::Foreign),
     }
 }
 
-fn make_ours(db: &Connection) -> Sqlite<()> {
+fn make_ours(db: &Connection, path: &Path) -> Sqlite<()> {
     let change = db.unchecked_transaction()?;
     make_tables(&change)?;
+    if !aside(path).is_empty() {
+        begin_after(&change, path)?;
+    }
     change.pragma_update(None, "application_id", APPLICATION)?;
     change.pragma_update(None, "user_version", VERSION)?;
     change.commit()
 }
 
-/// From version 1.
-fn upgrade(db: &Connection) -> Sqlite<()> {
+/// From an earlier version, by `steps`.
+fn upgrade(db: &Connection, steps: &[&str]) -> Sqlite<()> {
     let change = db.unchecked_transaction()?;
-    change.execute_batch(SECOND)?;
+    steps.iter().try_for_each(|step| change.execute_batch(step))?;
     change.pragma_update(None, "user_version", VERSION)?;
     change.commit()
 }
@@ -170,7 +206,7 @@ fn upgrade(db: &Connection) -> Sqlite<()> {
 /// Renames the file, and what SQLite keeps beside it, to the first free `state.db.corrupt-N`.
 pub(super) fn set_aside(path: &Path) -> std::io::Result<PathBuf> {
     let beside = |suffix: &str| PathBuf::from(format!("{}{suffix}", path.display()));
-    let free = (1..10_000).map(|n| format!(".corrupt-{n}")).find(|s| !beside(s).exists());
+    let free = (1..10_000).map(|n| format!("{ASIDE}{n}")).find(|s| !beside(s).exists());
     let suffix = free.unwrap_or_default();
     fs::rename(path, beside(&suffix))?;
     for extra in ["-wal", "-shm"] {

@@ -5,10 +5,9 @@
 //! closed over its head: it gets a second name, as a part, and then a new `events.log` takes the first
 //! name in one step. Whoever opened the old one a moment before still writes into the part.
 //!
-//! Who does it: the runner of the unit, while it runs; for a script without a runner `ig-agent trim`,
-//! which the daemon starts when it sees the log grow too long; and `ig prune`, for every folder of
-//! a project, when nobody else did. A lock makes them one at a time; it is also where the drops are
-//! counted.
+//! Who does it: `ig trim`, which the unit's runner starts when it sees the log grow too long, and the
+//! daemon for a script without a runner; and `ig prune`, for every folder of a project, when nobody
+//! else did. A lock makes them one at a time; it is also where the drops are counted.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -18,46 +17,13 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 
 use super::parts::{self, AFTER, CARRIED, CARRIED_ON, Part};
+use super::share::{Share, TALLY, tally};
 use super::{Event, Reader};
-use crate::config::Bounds;
 use crate::private;
 use crate::wire::read::{Fields, json, object};
 
-/// The lock, and in it how much was dropped: bytes and events.
-const TALLY: &str = "events.cut";
-
 /// What a script says of itself: the last of each counts.
 const WORDS: [&str; 5] = ["register", "status", "progress", "ready", "restart"];
-
-/// How much of the events is kept, bytes.
-#[derive(Debug, Clone, Copy)]
-pub struct Share {
-    /// In all.
-    pub most: u64,
-    /// Of its beginning.
-    pub head: u64,
-    /// Of what comes after it, in one file.
-    pub part: u64,
-}
-
-impl Share {
-    /// No bound makes `events.log` too long while it is no longer than this.
-    #[cfg(feature = "full")]
-    pub const LEAST: u64 = 16 << 10;
-
-    /// A quarter of what a run may keep, an eighth of that for the head, and of the rest an eighth
-    /// for each part; none when there is no bound.
-    pub fn of(bounds: &Bounds) -> Option<Self> {
-        let most = bounds.max_run_bytes / 4;
-        let head = most / 8;
-        (most > 0).then_some(Self { most, head, part: (most - head) / 8 })
-    }
-
-    /// `events.log` is too long when it is longer than this.
-    pub fn limit(&self) -> u64 {
-        self.part
-    }
-}
 
 /// Trims the events in `folder` if they are too long and nobody else is at it. Waits for nothing: true
 /// when there is more to do in a moment, when nobody writes into what was closed just now.
@@ -93,13 +59,6 @@ fn is_long(path: &Path, share: &Share) -> bool {
         path.with_file_name(TALLY).exists() && total(&parts::look(path).0) > share.most - share.part
     };
     meta.is_file() && (meta.len() > share.limit() || closed())
-}
-
-/// Bytes and events that were dropped from `folder` so far.
-pub fn tally(folder: &Path) -> (u64, u64) {
-    let text = fs::read_to_string(folder.join(TALLY)).unwrap_or_default();
-    let mut numbers = text.trim_ascii().split(' ').map_while(|number| number.parse().ok());
-    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 
 fn total(parts: &[Part]) -> u64 {

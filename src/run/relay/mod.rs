@@ -21,6 +21,7 @@ use super::capture::Capture;
 use super::events::Events;
 use super::monitor::{Change, Monitor};
 use super::plan::Plan;
+use super::ready;
 use super::settle::End;
 use super::signals::{News, Signals};
 use super::spawn::{Child, Source};
@@ -68,7 +69,7 @@ struct Relay<'a> {
     hung_up: bool,
     /// The command, when the monitor is gone: nobody can tell how it ends, only whether it is there.
     orphan: Option<Identity>,
-    /// Whoever starts the daemon, and git: children of ours too, to be reaped when they are done.
+    /// Whoever starts the daemon, git, and who looks whether it is ready: children of ours too, to be reaped when they are done.
     helpers: Vec<std::process::Child>,
     end: Option<End>,
 }
@@ -110,6 +111,7 @@ pub(super) fn relay(
         end: None,
     };
     let mut end = relay.until_the_end(keeps.signals);
+    relay.helpers.drain(..).for_each(ready::dismiss);
     end.hung_up = relay.hung_up || !plan.detached && terminal::is_hung_up();
     if plan.tree {
         stop::sweep(&relay.child.leaders(), unit);

@@ -1,0 +1,156 @@
+//! Ends: whether a unit has ended, and what follows then, for one unit or for many at once.
+//!
+//! In this order: its last words are read; its end is noted, and what is to be told of it queued, in
+//! one step of the database; its link goes; everybody is told. A daemon that is killed in between
+//! finds the link again, and with it an end that is noted, or one that still is to be. Ends that are
+//! come upon together are noted in one step: a daemon that was away may come back to thousands.
+
+use super::live;
+use super::state::Change;
+use super::store::End;
+use super::world::World;
+use crate::id::UnitId;
+use crate::record::{self, Folder};
+use crate::wire::unit::{Status, Unit};
+use crate::{os, time};
+
+/// Ends in one step at most: fewer than are remembered, so that none is forgotten before its link is
+/// gone, which would make it a new one.
+const TOGETHER: usize = 256;
+
+/// `unit` as it ended, when it has: its record in `folder` says so, or its processes do.
+pub(super) fn end_of(unit: &Unit, folder: &Folder) -> Option<Unit> {
+    if unit.status.is_terminal() {
+        return Some(unit.clone());
+    }
+    if record::is_alive(unit) {
+        return None;
+    }
+    // Looked at after the processes: the last thing a runner does is to write it.
+    let last = folder.load().ok().filter(|record| record.status.is_terminal());
+    Some(last.unwrap_or_else(|| Unit { status: Status::Killed, ..unit.clone() }))
+}
+
+impl World {
+    /// A process of `id` ended, or its record changed: has the unit ended? Its record says so, or
+    /// its processes do: while its runner lives, the runner has the word.
+    pub(super) fn judge(&mut self, id: &UnitId) {
+        if self.ending.contains_key(id) {
+            return;
+        }
+        let Some(entry) = self.state.live(id) else { return };
+        let (process, runner) = (entry.unit.process.clone(), entry.unit.runner.clone());
+        let lives = [process, runner].iter().flatten().any(os::Identity::is_alive);
+        // Looked at after the processes: the last thing a runner does is to write it.
+        let record = entry.folder.as_ref().and_then(|folder| folder.load().ok());
+        if let Some(record) = &record {
+            // A unit of a moment may have ended before we knew where its output goes.
+            self.follow_logs(id, &record.logs);
+        }
+        match record {
+            Some(record) if record.status.is_terminal() => self.end(id, Some(record)),
+            Some(record) => {
+                self.reload(id, record);
+                if !lives {
+                    self.end(id, None);
+                }
+            }
+            None if !lives => self.end(id, None),
+            None => {}
+        }
+    }
+
+    fn reload(&mut self, id: &UnitId, record: Unit) {
+        let changes = self.state.reload(record);
+        if !changes.is_empty() {
+            self.tell(&changes);
+            self.watch_processes(id);
+        }
+    }
+
+    /// `id` has ended: its end is noted with the next ones, once the lines that stand there now were
+    /// read.
+    pub(super) fn end(&mut self, id: &UnitId, last: Option<Unit>) {
+        if let Some(tail) = self.tails.get_mut(id) {
+            tail.close();
+        }
+        self.close_monitor(id);
+        self.catch_up(id);
+        self.ending.entry(id.clone()).or_insert(last);
+        if !self.behind.contains(id) {
+            self.is_over(id);
+        }
+    }
+
+    /// All of what `id` wrote was read.
+    pub(super) fn is_over(&mut self, id: &UnitId) {
+        if self.over.contains(id) {
+            return;
+        }
+        self.over.push(id.clone());
+        if self.over.len() == TOGETHER {
+            self.note_ends();
+        }
+    }
+
+    /// Notes the ends of all that are over, and tells of them.
+    pub(super) fn note_ends(&mut self) {
+        let over = std::mem::take(&mut self.over);
+        if over.is_empty() {
+            return;
+        }
+        let (ends, changes): (Vec<_>, Vec<_>) = over.iter().map(|id| self.conclude(id)).unzip();
+        let ends: Vec<End> = ends.into_iter().flatten().collect();
+        let changes: Vec<Change> = changes.into_iter().flatten().collect();
+        let forgotten: Vec<&UnitId> = changes.iter().filter_map(Change::forgotten).collect();
+        let noted = self.noted(|store| store.note_ends(&ends, &forgotten));
+        for (index, end) in ends.into_iter().enumerate() {
+            match &noted {
+                Some(seqs) => self.was_noted(&end, &seqs[index]),
+                None => drop(self.unkept.insert(end.unit.id, end.words)),
+            }
+        }
+        self.publish(&changes);
+    }
+
+    /// The last that happens to `id`: what is to be noted of its end, and what is to be told then.
+    fn conclude(&mut self, id: &UnitId) -> (Option<End>, Vec<Change>) {
+        let mut words = self.unkept.remove(id).unwrap_or_default();
+        let mut changes = Vec::new();
+        if let Some(last) = self.ending.remove(id) {
+            self.last_words(id);
+            words = self.last_events(id);
+            changes = self.state.end(id, last, time::now());
+            self.liveness.forget(id);
+            self.trims.forget(id);
+            self.forget_files(id);
+            live::mark_inbox(id.as_str(), false);
+        }
+        let entry = self.state.get(id).filter(|entry| entry.unit.status.is_terminal());
+        let Some((unit, folder)) = entry.map(|e| (e.unit.clone(), e.folder.clone())) else {
+            return (None, changes);
+        };
+        let (emissions, rings) = self.emissions_of_end(&unit, folder.as_ref(), &words);
+        (Some(End { unit, folder, words, emissions, rings }), changes)
+    }
+
+    /// `end` is in the database, and what is to be told of it has these numbers: none when it was
+    /// there before.
+    fn was_noted(&mut self, end: &End, seqs: &[u64]) {
+        self.announce(&end.unit, &end.emissions, seqs);
+        if end.rings && !seqs.is_empty() {
+            self.ringer.tell(&end.unit);
+        }
+        if self.store.lasts {
+            live::unlink(&end.unit.id);
+        }
+    }
+
+    fn forget_files(&mut self, id: &UnitId) {
+        self.behind.remove(id);
+        if let Some(watched) = self.tails.remove(id).and_then(|tail| tail.watched) {
+            self.watch.remove(&watched);
+            self.folders.remove(&watched);
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Secrets stay in the log: every reader but the byte-exact ones shows `[masked NAME]` in their place.
+//!
+//! Three ways to know one: its value is that of a variable whose name says so, of the run that wrote
+//! the log ([`seals`]) or of whoever reads; its value is listed in the user's settings; or it has the
+//! shape of a well-known token ([`shapes`]).
+
+mod shapes;
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use memchr::memmem;
+
+use crate::config::{Files, MASK, SECRETS};
+use crate::record::Folder;
+use crate::record::seals::{self, Seals};
+
+/// What is to be hidden in one log.
+#[derive(Debug, Clone, Default)]
+pub struct Mask {
+    is_on: bool,
+    seals: Seals,
+    /// Names and values.
+    known: Vec<(String, String)>,
+    /// Between the first and the last line of a private key.
+    in_key: bool,
+}
+
+impl Mask {
+    /// The mask for the log in `folder`, shown to whoever runs this process.
+    pub fn of(folder: &Folder) -> Self {
+        Self { seals: Seals::read(folder), ..Self::for_reader() }
+    }
+
+    /// The mask for text of no unit's own.
+    pub fn for_reader() -> Self {
+        let files = Files::read(None);
+        if !files.is_on(&MASK) {
+            return Self::default();
+        }
+        let listed = files.value(&SECRETS);
+        let listed = listed.split_whitespace().map(|value| ("secret".to_owned(), value.to_owned()));
+        let own = std::env::vars().filter(|(name, _)| seals::is_secret(name));
+        let own = own.flat_map(|(name, value)| {
+            seals::parts(&value).map(|part| (name.clone(), part.to_owned())).collect::<Vec<_>>()
+        });
+        Self { is_on: true, known: listed.chain(own).collect(), ..Self::default() }
+    }
+
+    /// Whether nothing in these whole lines has to be looked at more closely.
+    pub fn is_clear(&self, text: &[u8]) -> bool {
+        !self.is_on || (!self.in_key && !shapes::may_be_in(text) && self.named(text).is_empty())
+    }
+
+    /// One line of a log as it may be shown. Lines come in their order.
+    pub fn line<'a>(&mut self, text: Cow<'a, str>) -> Cow<'a, str> {
+        if !self.is_on {
+            return text;
+        }
+        if self.goes_through_key(&text) {
+            return "[masked private key]".into();
+        }
+        let mut found = self.named(text.as_bytes());
+        if shapes::may_be_in(text.as_bytes()) {
+            found.extend(shapes::find(&text));
+        }
+        if found.is_empty() { text } else { masked(&text, found).into() }
+    }
+
+    /// Lines of a log, each as [`Mask::line`] gives it.
+    pub fn lines(&mut self, text: &str) -> String {
+        text.split_inclusive('\n')
+            .map(|line| {
+                let (text, end) = line.strip_suffix('\n').map_or((line, ""), |text| (text, "\n"));
+                self.line(text.into()).into_owned() + end
+            })
+            .collect()
+    }
+
+    fn goes_through_key(&mut self, text: &str) -> bool {
+        let was_in_key = self.in_key;
+        if text.contains("PRIVATE KEY-----") {
+            self.in_key = text.contains("-----BEGIN") && !text.contains("-----END");
+            return false;
+        }
+        // A key has such lines and no others: it may have been cut off.
+        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=:,- \\n".contains(&byte);
+        self.in_key = was_in_key && text.bytes().all(is_part);
+        self.in_key
+    }
+
+    /// Where a value stands that we know by its name.
+    fn named(&self, text: &[u8]) -> Vec<(Range<usize>, &str)> {
+        let mut found = self.seals.find(text);
+        for (name, value) in &self.known {
+            let places = memmem::find_iter(text, value.as_bytes());
+            found.extend(places.map(|at| (at..at + value.len(), name.as_str())));
+        }
+        found
+    }
+}
+
+/// `text` without what was found in it; of what overlaps, the first and longest gives the name.
+fn masked(text: &str, mut found: Vec<(Range<usize>, &str)>) -> String {
+    found.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
+    let (mut out, mut end) = (String::with_capacity(text.len()), 0);
+    for (range, name) in found {
+        if range.start >= end {
+            out.push_str(text.get(end..range.start).unwrap_or_default());
+            out.push_str("[masked ");
+            out.push_str(name);
+            out.push(']');
+        }
+        end = end.max(range.end);
+    }
+    out.push_str(text.get(end..).unwrap_or_default());
+    out
+}

@@ -1,0 +1,129 @@
+//! Secrets stay in the log: no reader shows them but the byte-exact one.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop here")]
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use support::{Sandbox, stderr, stdout, succeed, wait_until};
+
+const VALUE: &str = "correct horse battery";
+
+/// `ig` without a daemon, and without the variable that holds the secret.
+fn ig(world: &Sandbox, args: &[&str]) -> Command {
+    let mut command = world.command("ig");
+    command.args(args).env("IDLERGEAR_NO_DAEMON", "1");
+    command
+}
+
+fn shown(world: &Sandbox, args: &[&str]) -> String {
+    succeed(&ig(world, args).output().unwrap(), args)
+}
+
+/// A project with a run of `script` called `job`, which knew the secret.
+fn ran(script: &str) -> Sandbox {
+    let world = Sandbox::with_project();
+    let mut run = ig(&world, &["run", "--name", "job", "--", "bash", "-c", script]);
+    run.env("SHOP_API_TOKEN", VALUE).output().unwrap();
+    world
+}
+
+/// Every file below `dir`.
+fn files(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(dir).unwrap().flatten().map(|entry| entry.path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn a_secret_of_the_run_is_hidden_from_who_does_not_know_it() {
+    let world =
+        ran("echo \"token is <$SHOP_API_TOKEN>\"; echo \"${SHOP_API_TOKEN:0:5} is no secret\"");
+    let expected = "token is <[masked SHOP_API_TOKEN]>\ncorre is no secret\n";
+    assert_eq!(shown(&world, &["logs", "job"]), expected);
+    assert_eq!(shown(&world, &["output", "job"]), expected);
+    for args in [["logs", "job", "-n"], ["logs", "job", "--json"], ["diff", "job", "job"]] {
+        let shown = shown(&world, &args);
+        assert!(!shown.contains(VALUE), "{args:?}: {shown}");
+    }
+    assert!(shown(&world, &["logs", "job", "--json"]).contains("[masked SHOP_API_TOKEN]"));
+    assert_eq!(
+        shown(&world, &["logs", "job", "--grep", "horse"]),
+        "token is <[masked SHOP_API_TOKEN]>\n"
+    );
+    let raw = format!("token is <{VALUE}>\ncorre is no secret\n");
+    assert_eq!(shown(&world, &["logs", "job", "--raw"]), raw, "byte for byte");
+}
+
+#[test]
+fn the_value_is_in_no_file_but_the_log() {
+    let world = ran("echo \"$SHOP_API_TOKEN\"");
+    for file in files(world.home()) {
+        let text = fs::read(&file).unwrap();
+        let has_it = memchr::memmem::find(&text, VALUE.as_bytes()).is_some();
+        assert_eq!(has_it, file.ends_with("stdout.log"), "{}", file.display());
+    }
+    let key = files(world.home()).into_iter().find(|file| file.ends_with("seals.key")).unwrap();
+    assert_eq!(fs::metadata(key).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn what_the_reader_knows_and_what_was_listed_is_hidden() {
+    let world = ran("echo one my-own-secret two; echo listed-value; echo my-own-secrets");
+    let mut logs = ig(&world, &["logs", "job"]);
+    logs.env("MY_PASSWORD", "my-own-secret").env("IDLERGEAR_LOGS_SECRETS", "x listed-value");
+    let shown = stdout(&logs.output().unwrap());
+    assert_eq!(shown, "one [masked MY_PASSWORD] two\n[masked secret]\n[masked MY_PASSWORD]s\n");
+}
+
+#[test]
+fn tokens_are_known_by_their_shape() {
+    let script =
+        "echo 'postgres://app:s3cr3tpw@db/x'; echo 'ghp_0123456789abcdefghijABCDEFGHIJ012345';
+        echo 'SyntaxError: unexpected token: identifier'; echo -----BEGIN RSA PRIVATE KEY-----;
+        echo MIIEow0000; echo -----END RSA PRIVATE KEY-----; echo after";
+    assert_eq!(
+        shown(&ran(script), &["logs", "job"]).lines().collect::<Vec<_>>(),
+        [
+            "postgres://app:[masked password]@db/x",
+            "[masked github token]",
+            "SyntaxError: unexpected token: identifier",
+            "-----BEGIN RSA PRIVATE KEY-----",
+            "[masked private key]",
+            "-----END RSA PRIVATE KEY-----",
+            "after"
+        ]
+    );
+}
+
+#[test]
+fn only_the_user_turns_it_off() {
+    let world = ran("echo \"$SHOP_API_TOKEN\"");
+    world.write(".idlergear/config.toml", "[logs]\nmask = false\n");
+    assert!(!shown(&world, &["logs", "job"]).contains(VALUE), "a project cannot");
+    fs::remove_file(world.project().join(".idlergear/config.toml")).unwrap();
+    let user = world.home().join(".config/idlergear");
+    fs::create_dir_all(&user).unwrap();
+    fs::write(user.join("config.toml"), "[logs]\nmask = false\n").unwrap();
+    assert_eq!(shown(&world, &["logs", "job"]), format!("{VALUE}\n"));
+}
+
+#[test]
+fn nobody_who_is_told_of_an_end_is_told_a_secret() {
+    let world = Sandbox::with_project();
+    let script =
+        "idle() { until [ -e go ]; do sleep 0.02; done; }; idle; echo \"$DB_PASSWORD\"; exit 3";
+    let mut start = world.command("ig");
+    start.args(["start", "job", "--", "bash", "-c", script]).env("DB_PASSWORD", VALUE);
+    succeed(&start.output().unwrap(), &["start"]);
+    world.write("go", "");
+    let wait = world.ig(&["wait", "job", "--until", "match:never"]);
+    assert!(stderr(&wait).contains("[masked DB_PASSWORD]"), "{}", stderr(&wait));
+    let mut signals = String::new();
+    wait_until("the end is told", || {
+        signals = stdout(&world.ig(&["signals", "--peek", "--json"]));
+        signals.contains("exit_code")
+    });
+    assert!(signals.contains("[masked DB_PASSWORD]") && !signals.contains(VALUE), "{signals}");
+}
