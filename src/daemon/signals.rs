@@ -3,9 +3,6 @@
 //! Queue first, then notify. An end is noted and queued in one step of the database, before its link
 //! under `live/` goes: a daemon that is killed in between finds the link, and that the end is noted.
 
-use std::path::Path;
-use std::time::SystemTime;
-
 use serde_json::{Value, json};
 
 use super::alert::{self, Request};
@@ -20,9 +17,6 @@ use crate::wire::signal::{Attention, Pending, Signal, StreamEvent};
 use crate::wire::unit::{Kind, Unit};
 use crate::{neutral, stop, time};
 
-/// The longest id of a session, bytes.
-const NAME_LIMIT: usize = 200;
-
 impl World {
     /// Notes the end of `unit` and queues what is to be told of it: what a monitor still had to say,
     /// then the end. False when that could not be kept: then its link must stay.
@@ -30,7 +24,8 @@ impl World {
         let folder = self.state.get(&unit.id).and_then(|entry| entry.folder.clone());
         let text =
             folder.as_ref().and_then(|dir| std::fs::read_to_string(dir.file(stop::REQUESTED)).ok());
-        let request = Request::read(text.as_deref());
+        let mut request = Request::read(text.as_deref());
+        request.sessions = request.sessions.iter().map(|name| self.session_of(name)).collect();
         let mut to = self.addressees(unit);
         to.retain(|session| !request.is_by(session));
         let seen = Seen { unit, folder: folder.as_ref(), events: None };
@@ -88,23 +83,19 @@ impl World {
         true
     }
 
-    /// Who is to be told of `unit`: the session that owns it, else every session that lives in its
-    /// project, else the first one that will.
+    /// Who is to be told of `unit`: the session that owns it, while that lives, else every session
+    /// that lives in its project, else the first one that will. One that ends with its session is of
+    /// no interest to others.
     fn addressees(&mut self, unit: &Unit) -> Vec<String> {
-        if let Some(session) = owner(unit) {
-            return vec![session.to_owned()];
-        }
-        for (session, project) in self.subscribers.sessions() {
-            self.touch(&session, project.as_deref(), SystemTime::now());
+        self.touch_listeners();
+        match self.living_owner(unit) {
+            Some(Ok(session)) => return vec![session],
+            Some(Err(_)) if unit.terms.ends_with_session => return Vec::new(),
+            _ => {}
         }
         let project = unit.project.as_deref();
         let live = self.noted(|store| store.live_sessions(project)).unwrap_or_default();
         if live.is_empty() { vec![nobody(project)] } else { live }
-    }
-
-    /// A sign of life of `session`.
-    pub(super) fn touch(&self, session: &str, project: Option<&Path>, at: SystemTime) {
-        self.noted(|store| store.touch(session, project, at));
     }
 
     /// The bell: those who listen may come and drain.
@@ -117,8 +108,9 @@ impl World {
                     || json!({ "domain": "daemons", "unit": unit, "event": event }),
                 );
             }
-            let topic = Topic { sessions: &emission.to, ..Topic::about("signal", unit) };
-            self.subscribers.publish(&topic, || bell(unit, emission, *seq));
+            let sessions = self.names_of(&emission.to);
+            let topic = Topic { sessions: &sessions, ..Topic::about("signal", unit) };
+            self.subscribers.publish(&topic, || bell(unit, emission, &sessions, *seq));
         }
     }
 
@@ -180,24 +172,10 @@ impl World {
             }
             Fate::Broken(lease) => {
                 let Some(lease) = self.leases.end(lease) else { return };
-                let sessions = [lease.session];
-                let topic = Topic { sessions: &sessions, ..Topic::to_nobody("signal") };
-                let seq = lease.seqs.first();
-                self.subscribers
-                    .publish(&topic, || json!({ "seq": seq, "sessions": sessions, "again": true }));
+                self.ring_again(&lease.session, lease.seqs.first().copied());
             }
         }
     }
-}
-
-/// Whether `name` can be a session's. Any client makes its own.
-pub(super) fn is_session(name: &str) -> bool {
-    !name.is_empty() && name.len() <= NAME_LIMIT && !name.chars().any(char::is_control)
-}
-
-/// The session that owns `unit`.
-pub(super) fn owner(unit: &Unit) -> Option<&str> {
-    unit.session.as_deref().filter(|session| is_session(session))
 }
 
 /// What an emission tells.
@@ -223,8 +201,7 @@ fn emission(seen: &Seen<'_>, attention: Attention, told: Told, to: &[String]) ->
     }
 }
 
-fn bell(unit: &Unit, emission: &Emission, seq: u64) -> Value {
-    let sessions: Vec<&String> = emission.to.iter().filter(|s| !s.starts_with('\u{1}')).collect();
+fn bell(unit: &Unit, emission: &Emission, sessions: &[String], seq: u64) -> Value {
     json!({
         "seq": seq, "daemon_id": unit.id, "name": unit.name, "attention": emission.attention,
         "status": unit.status, "sessions": sessions,

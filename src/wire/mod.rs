@@ -9,6 +9,8 @@ pub mod frame;
 pub mod read;
 pub mod reply;
 pub mod request;
+#[cfg(feature = "full")]
+pub mod session;
 pub mod signal;
 pub mod unit;
 

@@ -10,7 +10,7 @@ use super::Sqlite;
 use crate::private;
 
 /// `user_version`: grows with each change of the tables.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 /// `application_id`: "iGD1".
 const APPLICATION: i64 = 0x6947_4431;
 
@@ -53,10 +53,31 @@ const SECOND: &str = "
     CREATE INDEX delivery_of ON deliveries (seq);
 ";
 
+/// What version 3 added: sessions that begin and end, under several names.
+///
+/// A session has one name that all of this is kept under; its others are in `aliases`. `clients` are
+/// the processes whose end is their session's, `ended` the sessions that had an end and no sign of
+/// life since. A row of `told` is a signal that a session was told while another has still to be: two
+/// sessions that turn out to be one are not told it twice. `kept` is since when a signal waits for
+/// the first session to come, where that is not since it was made.
+const THIRD: &str = "
+    CREATE TABLE aliases (
+        alias TEXT PRIMARY KEY, session TEXT NOT NULL, made INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE INDEX alias_of ON aliases (session, made);
+    CREATE TABLE clients (session TEXT PRIMARY KEY, process TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE ended (session TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE told (
+        session TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (session, seq)) WITHOUT ROWID;
+    CREATE INDEX told_of ON told (seq);
+    ALTER TABLE deliveries ADD COLUMN kept TEXT;
+";
+
+/// What each version added to the one before.
+const STEPS: [&str; 3] = [FIRST, SECOND, THIRD];
+
 /// Makes every table in an empty database.
 pub(super) fn make_tables(db: &Connection) -> Sqlite<()> {
-    db.execute_batch(FIRST)?;
-    db.execute_batch(SECOND)
+    STEPS.iter().try_for_each(|step| db.execute_batch(step))
 }
 
 /// Why a file cannot be the store.
@@ -145,7 +166,7 @@ fn check(db: &Connection) -> Result<(), Unusable> {
     match (number("application_id")?, number("user_version")?) {
         (0, 0) if tables == 0 => make_ours(db).map_err(Unusable::from),
         (APPLICATION, VERSION) => Ok(()),
-        (APPLICATION, 1) => upgrade(db).map_err(Unusable::from),
+        (APPLICATION, version @ 1..VERSION) => upgrade(db, version).map_err(Unusable::from),
         (APPLICATION, version) => Err(Unusable::Newer(version)),
         _ => Err(Unusable::Foreign),
     }
@@ -159,10 +180,11 @@ fn make_ours(db: &Connection) -> Sqlite<()> {
     change.commit()
 }
 
-/// From version 1.
-fn upgrade(db: &Connection) -> Sqlite<()> {
+/// From an older version to ours, in one step.
+fn upgrade(db: &Connection, version: i64) -> Sqlite<()> {
     let change = db.unchecked_transaction()?;
-    change.execute_batch(SECOND)?;
+    let known = usize::try_from(version).unwrap_or_default();
+    STEPS.iter().skip(known).try_for_each(|step| change.execute_batch(step))?;
     change.pragma_update(None, "user_version", VERSION)?;
     change.commit()
 }

@@ -73,9 +73,7 @@ impl Store {
         let seq = self.db.last_insert_rowid();
         for session in &emission.to {
             self.deliver(session, seq)?;
-            if self.length(session)? > SESSION_BOUND {
-                self.fold(session)?;
-            }
+            self.hold_session_bound(session)?;
         }
         self.hold_bound()?;
         Ok(number(seq))
@@ -84,6 +82,14 @@ impl Store {
     fn deliver(&self, session: &str, seq: i64) -> Sqlite<()> {
         let sql = "INSERT OR IGNORE INTO deliveries (session, seq) VALUES (?1, ?2)";
         self.db.prepare_cached(sql)?.execute(params![session, seq]).map(drop)
+    }
+
+    /// Folds the queue of `session` as long as it is too long.
+    pub(super) fn hold_session_bound(&self, session: &str) -> Sqlite<()> {
+        while self.length(session)? > SESSION_BOUND {
+            self.fold(session)?;
+        }
+        Ok(())
     }
 
     fn length(&self, session: &str) -> Sqlite<i64> {
@@ -140,30 +146,50 @@ impl Store {
     pub(in crate::daemon) fn drained(&self, session: &str, seqs: &[u64]) -> Sqlite<()> {
         let change = self.db.unchecked_transaction()?;
         for seq in seqs {
-            self.take_out(session, *seq)?;
+            let seq = i64::try_from(*seq).unwrap_or(-1);
+            let sql = "INSERT OR IGNORE INTO told
+                SELECT session, seq FROM deliveries WHERE session = ?1 AND seq = ?2";
+            self.db.prepare_cached(sql)?.execute(params![session, seq])?;
+            self.take_out(session, seq)?;
         }
+        self.hold_told_bound()?;
         change.commit()
     }
 
     /// One signal less for `session`; one that nobody waits for any more goes.
-    fn take_out(&self, session: &str, seq: u64) -> Sqlite<()> {
-        let seq = i64::try_from(seq).unwrap_or(-1);
+    pub(super) fn take_out(&self, session: &str, seq: i64) -> Sqlite<()> {
         let sql = "DELETE FROM deliveries WHERE session = ?1 AND seq = ?2";
         self.db.prepare_cached(sql)?.execute(params![session, seq])?;
-        let sql = "DELETE FROM signals WHERE seq = ?1
-            AND NOT EXISTS (SELECT 1 FROM deliveries WHERE seq = ?1)";
-        self.db.prepare_cached(sql)?.execute([seq]).map(drop)
+        let sql = "SELECT EXISTS (SELECT 1 FROM deliveries WHERE seq = ?1)";
+        let is_wanted = self.db.prepare_cached(sql)?.query_row([seq], |row| row.get(0))?;
+        if is_wanted { Ok(()) } else { self.forget_signal(seq) }
+    }
+
+    fn forget_signal(&self, seq: i64) -> Sqlite<()> {
+        for table in ["deliveries", "told", "signals"] {
+            let sql = format!("DELETE FROM {table} WHERE seq = ?1");
+            self.db.prepare_cached(&sql)?.execute([seq])?;
+        }
+        Ok(())
+    }
+
+    /// Who was told the oldest signals is forgotten first: then two sessions that turn out to be one
+    /// may be told such a signal twice, under one number.
+    fn hold_told_bound(&self) -> Sqlite<()> {
+        let sql = "DELETE FROM told WHERE (session, seq) IN
+            (SELECT session, seq FROM told ORDER BY seq DESC LIMIT -1 OFFSET ?1)";
+        self.db.prepare_cached(sql)?.execute([BOUND]).map(drop)
     }
 
     /// Drops what is kept for nobody and was not asked for within a day.
     pub(super) fn expire(&self, nobody: &str) -> Sqlite<()> {
         let since = time::rfc3339(SystemTime::now() - LIFE);
         let sql = "SELECT seq FROM deliveries JOIN signals USING (seq)
-            WHERE session = ?1 AND at < ?2";
+            WHERE session = ?1 AND coalesce(kept, at) < ?2";
         let mut query = self.db.prepare_cached(sql)?;
         let old = query.query_map([nobody, &since], |row| row.get::<_, i64>(0))?;
         for seq in old.collect::<Sqlite<Vec<i64>>>()? {
-            self.take_out(nobody, number(seq))?;
+            self.take_out(nobody, seq)?;
         }
         Ok(())
     }
@@ -189,10 +215,9 @@ impl Store {
             return self.fold(&session);
         }
         note("too many signals wait, for too many sessions: the oldest one is dropped");
-        let sql = "DELETE FROM deliveries WHERE seq = (SELECT min(seq) FROM signals)";
-        self.db.prepare_cached(sql)?.execute([])?;
-        let sql = "DELETE FROM signals WHERE seq = (SELECT min(seq) FROM signals)";
-        self.db.prepare_cached(sql)?.execute([]).map(drop)
+        let sql = "SELECT min(seq) FROM signals";
+        let oldest = self.db.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+        self.forget_signal(oldest)
     }
 
     /// The oldest signals of `session`, events first, become one digest.
@@ -206,7 +231,7 @@ impl Store {
             query.query_map(params![session, limit], |row| signal(row, number(row.get(0)?)))?;
         let old = rows.collect::<Sqlite<Vec<Signal>>>()?;
         for signal in &old {
-            self.take_out(session, signal.seq)?;
+            self.take_out(session, i64::try_from(signal.seq).unwrap_or(-1))?;
         }
         let digest = serde_json::to_string(&digest_of(&old)).unwrap_or_default();
         let sql = "INSERT INTO signals (unit, kind, at, attention, snapshot, digest)
