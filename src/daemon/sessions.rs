@@ -64,10 +64,10 @@ impl World {
         let Some(owner) = owner(unit) else { return };
         let started = crate::time::parse(&unit.started_at).unwrap_or(SystemTime::UNIX_EPOCH);
         let session = self.session_of(owner);
-        self.noted(|store| match store.has_ended_since(&session, started)? {
-            true => Ok(()),
-            false => store.touch(&session, unit.project.as_deref(), started),
-        });
+        let is_over = self.noted(|store| store.has_ended_since(&session, started));
+        if is_over == Some(false) {
+            self.noted(|store| store.touch(&session, unit.project.as_deref(), started));
+        }
     }
 
     /// A session that listens lives, unless it said that it ended.
@@ -110,10 +110,7 @@ impl World {
 
     /// `session` is over. None when that could not be kept.
     pub(super) fn end_session(&mut self, session: &str) -> Option<Ended> {
-        let Some(ended) = self.noted(|store| store.end_session(session)) else {
-            self.bury_at = Some(Instant::now() + RETRY);
-            return None;
-        };
+        let ended = self.noted(|store| store.end_session(session))?;
         if !ended {
             return Some(Ended { ended, stopping: Vec::new() });
         }
@@ -126,16 +123,20 @@ impl World {
     /// Ends sessions whose client's process is gone, and those that are silent for a day.
     pub(super) fn bury(&mut self) {
         self.touch_listeners();
-        self.bury_at = None;
-        let clients = self.noted(Store::clients).unwrap_or_default();
+        let kept = self
+            .dead_sessions()
+            .is_some_and(|dead| dead.iter().all(|session| self.end_session(session).is_some()));
+        let next = self.next_silence();
+        self.bury_at = Some(if kept { next } else { next.min(Instant::now() + RETRY) });
+    }
+
+    /// Sessions that have not said that they are over. None when that cannot be known now.
+    fn dead_sessions(&self) -> Option<Vec<String>> {
+        let clients = self.noted(Store::clients)?;
         let gone = clients.into_iter().filter(|(_, process)| !process.is_alive());
         let mut dead: Vec<String> = gone.map(|(session, _)| session).collect();
-        dead.extend(self.noted(Store::silent).unwrap_or_default());
-        for session in dead {
-            self.end_session(&session);
-        }
-        let next = self.next_silence();
-        self.bury_at = Some(self.bury_at.map_or(next, |retry| retry.min(next)));
+        dead.extend(self.noted(Store::silent)?);
+        Some(dead)
     }
 
     /// When to look for silent sessions again: whoever comes meanwhile lives for a day.

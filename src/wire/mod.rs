@@ -2,7 +2,8 @@
 //!
 //! std and serde only, shared by `ig`, `ig-agent` and the daemon. [`request`] holds what may be
 //! asked, [`reply`] what comes back, [`frame`] the lines, [`client`] a blocking caller. [`unit`] is what most of
-//! it is about, [`signal`] what is told of it, and [`read`] takes one from JSON.
+//! it is about, [`signal`] what is told of it, and [`read`] takes one from JSON; `session` holds what
+//! sessions are answered.
 
 pub mod client;
 pub mod frame;

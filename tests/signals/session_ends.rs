@@ -174,3 +174,30 @@ fn a_session_ends_by_silence_unless_its_client_lives() {
     end(&world, "open");
     wait_until("it has ended", || status(&world, &open) == "killed");
 }
+
+#[test]
+fn of_two_sessions_that_become_one_the_client_that_was_named_last_counts() {
+    let world = daemon();
+    let (mut first, mut second) = (Client::new(&world), Client::new(&world));
+    begin_with(&world, "a", first.pid());
+    begin_with(&world, "b", second.pid());
+    begin(&world, "a", &["b"]);
+    let monitor = ig_start(&world, Some("a"), &["mon", "--kind", "monitor", "--", "sleep 600"]);
+    first.die();
+    restart(&world);
+    assert_eq!(status(&world, &monitor), "running");
+    second.die();
+    wait_until("the monitor has ended", || status(&world, &monitor) == "killed");
+}
+
+#[test]
+fn a_session_that_ended_and_takes_in_another_lives() {
+    let world = daemon();
+    begin(&world, "a", &[]);
+    end(&world, "a");
+    begin(&world, "b", &["server"]);
+    begin(&world, "a", &["b"]);
+    begin(&world, "c", &["server"]);
+    fail(&world, Some("b"), "job");
+    assert_eq!(["a", "b", "c"].map(|name| pending(&world, name)), [1; 3], "all are one");
+}

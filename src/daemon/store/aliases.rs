@@ -65,6 +65,10 @@ impl Store {
         self.db.prepare_cached(sql)?.execute(both)?;
         self.db.prepare_cached("DELETE FROM sessions WHERE id = ?1")?.execute([other])?;
         self.db.prepare_cached("DELETE FROM ended WHERE session = ?1")?.execute([other])?;
+        // The client that was named last counts.
+        let sql = "DELETE FROM clients WHERE session = ?2
+            AND named < (SELECT named FROM clients WHERE session = ?1)";
+        self.db.prepare_cached(sql)?.execute(both)?;
         for table in ["aliases", "clients", "told", "deliveries"] {
             let sql = format!("UPDATE OR IGNORE {table} SET session = ?2 WHERE session = ?1");
             self.db.prepare_cached(&sql)?.execute(both)?;

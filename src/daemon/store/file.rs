@@ -64,7 +64,8 @@ const THIRD: &str = "
     CREATE TABLE aliases (
         alias TEXT PRIMARY KEY, session TEXT NOT NULL, made INTEGER NOT NULL) WITHOUT ROWID;
     CREATE INDEX alias_of ON aliases (session, made);
-    CREATE TABLE clients (session TEXT PRIMARY KEY, process TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE clients (
+        session TEXT PRIMARY KEY, process TEXT NOT NULL, named INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE ended (session TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE told (
         session TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (session, seq)) WITHOUT ROWID;

@@ -53,9 +53,11 @@ impl Store {
         self.hold_aliases_bound(&session)?;
         if let Some(client) = what.client {
             let process = serde_json::to_string(client).unwrap_or_default();
-            let sql = "INSERT OR REPLACE INTO clients VALUES (?1, ?2)";
-            self.db.prepare_cached(sql)?.execute([&session, &process])?;
+            let sql = "INSERT OR REPLACE INTO clients VALUES (?1, ?2, ?3)";
+            self.db.prepare_cached(sql)?.execute(params![session, process, millis(now)])?;
         }
+        // The merge may have brought fresh signs of life, which are not repeated.
+        self.db.prepare_cached("DELETE FROM ended WHERE session = ?1")?.execute([&session])?;
         self.sign(&session, what.project, now)?;
         change.commit()?;
         Ok(Begun { session, merged })
@@ -67,7 +69,7 @@ impl Store {
         let change = self.db.unchecked_transaction()?;
         let sql = "SELECT project FROM sessions WHERE id = ?1 ORDER BY last_seen DESC LIMIT 1";
         let place = self.db.prepare_cached(sql)?.query_row([session], |row| row.get(0));
-        let Some(place) = place.optional()? else { return Ok(false) };
+        let Some(place): Option<String> = place.optional()? else { return Ok(false) };
         self.db.prepare_cached("DELETE FROM sessions WHERE id = ?1")?.execute([session])?;
         self.db.prepare_cached("DELETE FROM clients WHERE session = ?1")?.execute([session])?;
         let sql = "INSERT OR REPLACE INTO ended VALUES (?1, ?2)";
@@ -75,19 +77,19 @@ impl Store {
         let sql = "DELETE FROM ended WHERE session IN
             (SELECT session FROM ended ORDER BY at DESC LIMIT -1 OFFSET ?1)";
         self.db.prepare_cached(sql)?.execute([BOUND])?;
-        self.bequeath_all(session, place)?;
+        self.bequeath_all(session, &place)?;
         change.commit()?;
         Ok(true)
     }
 
-    fn bequeath_all(&self, session: &str, place: String) -> Sqlite<()> {
+    fn bequeath_all(&self, session: &str, place: &str) -> Sqlite<()> {
         let sql = "SELECT seq, unit <> '', CASE WHEN json_valid(snapshot) THEN json_extract(snapshot, '$.project') END
             FROM deliveries JOIN signals USING (seq) WHERE session = ?1";
         let mut query = self.db.prepare_cached(sql)?;
         let rows = query.query_map([session], |row| {
             let (seq, is_unit, project): (i64, bool, Option<String>) =
                 (row.get(0)?, row.get(1)?, row.get(2)?);
-            Ok((seq, if is_unit { project } else { Some(place.clone()) }))
+            Ok((seq, if is_unit { project } else { Some(place.to_owned()) }))
         })?;
         for (seq, project) in rows.collect::<Sqlite<Vec<_>>>()? {
             let project = project.filter(|project| !project.is_empty()).map(PathBuf::from);
@@ -98,13 +100,8 @@ impl Store {
 
     /// Unless another session of `project` has the signal or had it, it waits for the first to come.
     fn bequeath(&self, session: &str, seq: i64, project: Option<&Path>) -> Sqlite<()> {
-        for other in self.live_sessions(project)? {
-            let sql = "SELECT EXISTS (SELECT 1 FROM deliveries WHERE session = ?1 AND seq = ?2)
-                OR EXISTS (SELECT 1 FROM told WHERE session = ?1 AND seq = ?2)";
-            let query = params![other, seq];
-            if self.db.prepare_cached(sql)?.query_row(query, |row| row.get(0))? {
-                return self.take_out(session, seq);
-            }
+        if self.has_heir(seq, project)? {
+            return self.take_out(session, seq);
         }
         let nobody = nobody(project);
         let sql = "UPDATE OR REPLACE deliveries SET session = ?1, kept = ?2

@@ -112,6 +112,17 @@ impl Store {
         ids.collect()
     }
 
+    /// Whether a session that lives in `project` has the signal `seq`, or had it.
+    pub(super) fn has_heir(&self, seq: i64, project: Option<&Path>) -> Sqlite<bool> {
+        let sql = format!(
+            "SELECT EXISTS (SELECT 1 FROM sessions WHERE project = ?1 AND {LIVES} AND id IN
+            (SELECT session FROM deliveries WHERE seq = ?3
+             UNION ALL SELECT session FROM told WHERE seq = ?3))"
+        );
+        let query = params![text(project), dead_before(), seq];
+        self.db.prepare_cached(&sql)?.query_row(query, |row| row.get(0))
+    }
+
     /// Living sessions that have not been told yet that `unit` ended.
     pub(in crate::daemon) fn untold(&self, unit: &str) -> Sqlite<Vec<String>> {
         let sql = format!(

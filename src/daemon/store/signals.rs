@@ -368,6 +368,20 @@ mod tests {
     }
 
     #[test]
+    fn who_was_told_is_kept_within_bounds_and_no_longer_than_the_signal() {
+        let store = store();
+        let sessions: Vec<String> = (0..21).map(|n| format!("s{n}")).collect();
+        for _ in 0..600 {
+            let seq = store.queue(&emission(Some(Status::Failed), &sessions)).unwrap();
+            sessions[1..].iter().for_each(|session| store.drained(session, &[seq]).unwrap());
+        }
+        assert_eq!((count(&store, "deliveries"), count(&store, "told")), (600, BOUND));
+        let seqs: Vec<u64> = all(&store, "s0").iter().map(|signal| signal.seq).collect();
+        store.drained("s0", &seqs).unwrap();
+        assert_eq!(["deliveries", "told", "signals"].map(|table| count(&store, table)), [0; 3]);
+    }
+
+    #[test]
     fn what_nobody_was_there_for_is_kept_for_a_day() {
         let store = store();
         let project = Path::new("/p");
