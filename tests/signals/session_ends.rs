@@ -110,7 +110,9 @@ fn a_session_ends_with_its_client_and_what_it_alone_would_read_with_it() {
     }
     assert!(drain(&world, "other").is_empty(), "nobody else's business");
     assert!(drain(&world, "mine").is_empty());
-    live.iter().for_each(|unit| stop(&world, unit));
+    for unit in &live {
+        stop(&world, unit);
+    }
 }
 
 #[test]
