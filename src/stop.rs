@@ -146,7 +146,7 @@ fn spared(unit: &Unit) -> Vec<u32> {
 }
 
 fn marked(id: &UnitId) -> Vec<Identity> {
-    os::started_with(&format!("IDLERGEAR_RUN_ID={id}"))
+    os::started_with(&format!("IDLERGEAR_RUN_ID={id}"), 0)
 }
 
 /// Who is in the cgroup that was made for the unit.

@@ -274,7 +274,7 @@ impl Trial {
         let mark = format!("HOME={}", self.world.home().display());
         let daemon = self.world.daemon_pid();
         wait_until("nothing but the daemon is left", || {
-            os::started_with(&mark).iter().all(|process| Some(process.pid) == daemon)
+            os::started_with(&mark, 0).iter().all(|process| Some(process.pid) == daemon)
         });
         let left = fs::read_dir(self.world.home().join("tmp")).unwrap();
         let ours = |name: &std::ffi::OsStr| name == "out" || name == "err";

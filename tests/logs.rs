@@ -163,3 +163,43 @@ fn what_a_script_logged_is_picked_in_the_same_words() {
     assert_eq!(texts(&["--errors"]), ["line 2", "line 3", "broken"]);
     assert_eq!(texts(&["--since", "1h"]).len(), 4);
 }
+
+#[test]
+fn what_is_new_is_shown_once_to_each_who_asks() {
+    let world = Sandbox::with_project();
+    let script = "echo one; echo err >&2; printf unfinished; until [ -e go ]; do sleep 0.02; done; \
+                  echo ' business'; seq 100; exit 3";
+    let mut run = ig(&world, &["run", "--name", "job", "--", "bash", "-c", script]);
+    let mut run = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_until("it wrote", || {
+        ig(&world, &["logs", "job"]).output().is_ok_and(|o| stdout(&o).contains("unfinished"))
+    });
+    let mut first = lines(&world, &["--new"]);
+    first.sort();
+    assert_eq!(first, ["err", "one"], "a line that is being written comes once it is whole");
+    let again = ig(&world, &["logs", "job", "--new"]).output().unwrap();
+    assert_eq!((stdout(&again).as_str(), stderr(&again).as_str()), ("", "nothing new\n"));
+    world.write("go", "");
+    run.wait().unwrap();
+    let rest = lines(&world, &["--new", "--max-bytes", "30"]);
+    assert_eq!(
+        rest,
+        ["unfinished business", "1", "2", "3", "4", "5"],
+        "no more than was asked for"
+    );
+    assert_eq!(lines(&world, &["--new", "--grep", "^.0$", "--json"]).len(), 9);
+    assert_eq!(lines(&world, &["--new"]), Vec::<String>::new(), "what did not match was read too");
+    assert_eq!(lines(&world, &["--new", "--stderr"]), ["err"], "another view, another place");
+    let mut other = ig(&world, &["logs", "job", "--new", "--tail", "2"]);
+    assert_eq!(stdout(&other.env("IDLERGEAR_SESSION", "s").output().unwrap()), "99\n100\n");
+    assert_eq!(stdout(&other.output().unwrap()), "", "its own place");
+}
+
+#[test]
+fn what_could_not_be_shown_is_still_new() {
+    let world = ran("seq 3");
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = ig(&world, &["logs", "job", "--new"]).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert_eq!(lines(&world, &["--new"]), ["1", "2", "3"]);
+}

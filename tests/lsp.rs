@@ -88,7 +88,7 @@ impl World {
         let mark = format!("HOME={}", self.sandbox.home().display());
         let daemon = self.sandbox.daemon_pid();
         wait_until("nothing but the daemon is left", || {
-            os::started_with(&mark).iter().all(|process| Some(process.pid) == daemon)
+            os::started_with(&mark, 0).iter().all(|process| Some(process.pid) == daemon)
         });
     }
 }

@@ -49,7 +49,7 @@ fn all_is_well(world: &Sandbox) {
     let daemon = world.daemon_pid();
     assert!(daemon.is_some());
     wait_until("nothing but the daemon is left", || {
-        os::started_with(&mark).iter().all(|process| Some(process.pid) == daemon)
+        os::started_with(&mark, 0).iter().all(|process| Some(process.pid) == daemon)
     });
     for place in [world.state().join("live"), world.home().join("tmp")] {
         wait_until("nothing lies around", || place.read_dir().unwrap().next().is_none());

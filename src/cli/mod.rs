@@ -15,6 +15,7 @@ mod port;
 mod prune;
 mod ps;
 mod run;
+mod session;
 mod signals;
 mod start;
 mod stop;

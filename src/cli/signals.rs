@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::Outcome;
+use super::{Outcome, session};
 use crate::error::Result;
 use crate::wire::client::Client;
 use crate::wire::request::{Drainer, Request, SignalDrain};
@@ -31,7 +31,7 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) fn run(self) -> Outcome {
         autostart::ensure()?;
-        let session = self.session.clone().or_else(paths::session).unwrap_or_else(person);
+        let session = self.session.clone().unwrap_or_else(session::who_asks);
         let drainer = Drainer { session, project: paths::current_project() };
         let mut client = Client::connect("ig")?;
         let mut wanted =
@@ -98,13 +98,6 @@ fn ask(client: &mut Client, wanted: &SignalDrain) -> Result<Signals> {
 }
 
 const OPEN: &str = "{\"schema\":1,\"signals\":[\n";
-
-/// The session of whoever sits at this terminal.
-fn person() -> String {
-    let name = paths::var("USER").or_else(|| paths::var("LOGNAME"));
-    let name = name.unwrap_or_else(|| rustix::process::geteuid().as_raw().to_string());
-    format!("user:{name}")
-}
 
 /// A signal for people: a line, and one for each line of a monitor.
 fn lines(signal: &Signal) -> Vec<String> {

@@ -42,21 +42,27 @@ fn parse_stat(pid: u32, stat: &str) -> Option<Process> {
     })
 }
 
-pub(super) fn processes() -> Vec<Process> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter_map(process)
-        .collect()
+fn pids() -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
-pub(super) fn started_with(assignment: &[u8]) -> Vec<u32> {
-    let has = |pid: u32| {
-        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        environment.split(|byte| *byte == 0).any(|entry| entry == assignment)
-    };
-    processes().into_iter().map(|p| p.pid).filter(|pid| has(*pid)).collect()
+pub(super) fn processes() -> Vec<Process> {
+    pids().filter_map(process).collect()
+}
+
+/// Pids are counted up and start over at the top: when that happened since `pid` was given, which
+/// the last field of `/proc/loadavg` tells, everybody may be later than it.
+pub(super) fn started_with(assignment: &[u8], since: u32) -> Vec<u32> {
+    let load = text("/proc/loadavg").unwrap_or_default();
+    let last = load.trim_end().rsplit(' ').next().and_then(|last| last.parse::<u32>().ok());
+    let least = if last.is_some_and(|last| last >= since) { since } else { 0 };
+    pids().filter(|pid| *pid > least && has(*pid, assignment)).collect()
+}
+
+fn has(pid: u32, assignment: &[u8]) -> bool {
+    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    environment.split(|byte| *byte == 0).any(|entry| entry == assignment)
 }
 
 /// A handle that becomes readable when the process ends; None when it is gone already.
@@ -122,8 +128,7 @@ pub(super) fn usage(pid: u32) -> Option<super::Usage> {
 
 #[cfg(feature = "full")]
 pub(super) fn bearing(name: &[u8]) -> Vec<(u32, String)> {
-    let pids = processes().into_iter().map(|p| p.pid);
-    pids.filter_map(|pid| Some((pid, variable(pid, name)?))).collect()
+    pids().filter_map(|pid| Some((pid, variable(pid, name)?))).collect()
 }
 
 #[cfg(feature = "full")]

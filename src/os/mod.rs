@@ -79,10 +79,11 @@ pub fn members(leaders: &[u32]) -> Vec<Identity> {
         .collect()
 }
 
-/// Everybody who was started with the variable `assignment` (`NAME=value`) in the environment.
-/// Nobody where the system does not tell.
-pub fn started_with(assignment: &str) -> Vec<Identity> {
-    let found = here::started_with(assignment.as_bytes());
+/// Everybody who was started with the variable `assignment` (`NAME=value`) in the environment; only
+/// those whose pid is later than `since`, where that is not 0: a short look, where few are. Nobody
+/// where the system does not tell.
+pub fn started_with(assignment: &str, since: u32) -> Vec<Identity> {
+    let found = here::started_with(assignment.as_bytes(), since);
     found.into_iter().filter_map(Identity::of).collect()
 }
 

@@ -50,7 +50,7 @@ pub(super) fn signal(identity: &Identity, signal: Signal) -> bool {
 }
 
 /// Environments of other processes are not readable there.
-pub(super) fn started_with(_assignment: &[u8]) -> Vec<u32> {
+pub(super) fn started_with(_assignment: &[u8], _since: u32) -> Vec<u32> {
     Vec::new()
 }
 

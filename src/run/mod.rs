@@ -19,7 +19,6 @@
 pub mod banner;
 pub mod capture;
 pub(crate) mod kept;
-#[cfg(feature = "full")]
 pub mod left;
 pub mod limits;
 mod monitor;
@@ -94,10 +93,12 @@ pub fn run(plan: &Plan, on_start: impl FnOnce(&Unit)) -> Result<(Unit, End)> {
     let end = relay::relay(&mut child, &mut signals, &mut capture, plan, &unit.id, helpers);
     let ended = (end, clock.elapsed());
     let end = go_on(plan, &mut unit, &files, &mut signals, &mut capture, ended);
+    let lasted = clock.elapsed();
     capture.finish(&mut unit.logs);
     files.follow(capture.place(), &mut unit);
     unit.git = files.folder().and_then(scripts::git).unwrap_or_default();
-    settle::finish(&mut unit, files.folder(), end, clock.elapsed());
+    left::note(&mut unit, end);
+    settle::finish(&mut unit, files.folder(), end, lasted);
     limits::lift(&plan.limits);
     Ok((unit, end))
 }

@@ -162,8 +162,12 @@ fn non_blocking(fd: &OwnedFd) -> io::Result<()> {
 
 /// The codes that every shell uses: 127 not found, 126 found but not to be executed.
 fn refused(program: &str, cause: &io::Error) -> Error {
-    let exists = std::path::Path::new(program).exists();
+    let path = std::path::Path::new(program);
+    let exists = path.exists();
     let (code, words) = match cause.kind() {
+        ErrorKind::PermissionDenied if path.is_dir() => {
+            (exit::NOT_EXECUTABLE, "it is a folder".to_owned())
+        }
         ErrorKind::NotFound if exists => {
             (exit::NOT_EXECUTABLE, "its interpreter is missing".to_owned())
         }
@@ -175,7 +179,7 @@ fn refused(program: &str, cause: &io::Error) -> Error {
         _ => (exit::RUN_FAILED, cause.to_string()),
     };
     let error = Error::new(format!("cannot run `{}`: {words}", neutral::line(program))).code(code);
-    if exists && code == exit::NOT_EXECUTABLE {
+    if path.is_file() && code == exit::NOT_EXECUTABLE {
         return error.next(format!("chmod +x {program}, or bash {program}"));
     }
     error

@@ -47,6 +47,7 @@ fn what_cannot_start_has_the_shells_codes() {
         let known = bare.output.contains(command) || command.starts_with("./bad");
         assert!(known, "bash has another code than {command}\n{}", bare.output);
     }
+    assert!(ours.output.contains("cannot run `./folder`: it is a folder"), "{}", ours.output);
 }
 
 #[test]

@@ -214,3 +214,22 @@ fn what_is_left_behind_lives_and_is_named() {
     assert!(ended.output.contains(&told), "{}", ended.output);
     assert_eq!((ended.code, &unit(&world)["exit_code"]), (Some(3), &3.into()));
 }
+
+#[test]
+fn what_left_its_terminal_and_its_streams_is_named_too() {
+    let world = quiet();
+    let line = "setsid -f sleep 62 </dev/null >/dev/null 2>&1; exit 3";
+    let run = command(&world, "ig", &["run", "--", "sh", "-c", line]);
+    let ended = Terminal::start(run).end();
+    let survivors = unit(&world)["metadata"]["survivors"].clone();
+    let pid = u32::try_from(survivors[0]["pid"].as_u64().unwrap()).unwrap();
+    let left = idlergear::os::Identity::of(pid).expect("it lives on, as it would without us");
+    assert!(idlergear::os::signal(&left, rustix::process::Signal::KILL));
+    assert_eq!(survivors[0]["command"], "sleep 62");
+    assert!(
+        ended.output.contains(&format!("still running: pid {pid} sleep 62")),
+        "{}",
+        ended.output
+    );
+    assert_eq!(ended.code, Some(3));
+}

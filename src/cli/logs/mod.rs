@@ -1,17 +1,19 @@
 //! `ig logs`, `ig run logs`: what a unit wrote, from its files, with or without a daemon.
 
+mod new;
 mod show;
 
 use std::io;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
+use new::Place;
 use show::{Form, Printer};
 
 use super::Outcome;
 use crate::error::{Error, Result};
 use crate::logs::search::Pattern;
-use crate::logs::{Events, Output, Sieve, Source, Want, Wish, moment};
+use crate::logs::{Events, Output, Row, Sieve, Source, Want, Wish, moment};
 use crate::record::index::Stream;
 use crate::record::output::Reader;
 use crate::record::{Folder, scope};
@@ -39,6 +41,9 @@ pub(crate) struct Args {
     /// Only lines that match this regular expression
     #[arg(long, value_name = "RE", allow_hyphen_values = true)]
     grep: Option<String>,
+    /// Only lines that you, or the AI session we are in, were not shown by `--new` before
+    #[arg(long, conflicts_with_all = ["follow", "head", "since", "until", "range", "raw"])]
+    new: bool,
     /// Only lines that look like errors, with a little around them
     #[arg(long)]
     errors: bool,
@@ -84,17 +89,24 @@ fn range(text: &str) -> std::result::Result<(u64, u64), String> {
     if from > to { Err("it ends before it begins".to_owned()) } else { Ok((from.max(1), to)) }
 }
 
+fn has_ended(folder: &Folder) -> bool {
+    folder.observe().is_ok_and(|unit| unit.status.is_terminal())
+}
+
 impl Args {
     pub(crate) fn run(self) -> Outcome {
         let (unit, folder) = scope::find(&self.id)?;
         let captured = [&unit.logs.output, &unit.logs.stdout, &unit.logs.stderr];
         let has_output = captured.into_iter().any(Option::is_some);
-        let source = if self.events || !has_output {
-            self.events_of(&folder)?
+        let has_output = has_output && !self.events;
+        let place = self.new.then(|| Place::of(&folder, self.view(has_output)));
+        let first = place.as_ref().map_or(1, |place| place.next);
+        let source = if has_output {
+            self.output_of(&unit, &folder, first)?
         } else {
-            self.output_of(&unit, &folder)?
+            self.events_of(&folder, first)?
         };
-        match self.show(&folder, source, self.sieve()?) {
+        match self.show(&folder, source, self.sieve()?, place.as_ref()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 Err(Error::new(format!("cannot write: {error}")))
             }
@@ -102,32 +114,60 @@ impl Args {
         }
     }
 
-    fn show(&self, folder: &Folder, mut source: Source, mut sieve: Sieve) -> io::Result<()> {
+    fn show(
+        &self,
+        folder: &Folder,
+        mut source: Source,
+        mut sieve: Sieve,
+        place: Option<&Place>,
+    ) -> io::Result<()> {
         let mut printer = Printer::new(self.form());
+        let mut last_read = 0;
+        let mut note = |row: &Row| last_read = last_read.max(row.number);
         loop {
             // The end is looked for first: what was written before it is read after.
-            let last = !self.follow || folder.observe().is_ok_and(|unit| unit.status.is_terminal());
-            if last {
+            let last = !self.follow || has_ended(folder);
+            // A line that is still being written will be new once it is whole.
+            let closes = if self.new { has_ended(folder) } else { last };
+            if closes {
                 source.close();
             }
             while let Some(rows) = source.rows().filter(|_| !sieve.is_full()) {
-                printer.sift(&mut sieve, rows)?;
+                printer.sift(&mut sieve, rows.inspect(&mut note))?;
             }
-            if last {
-                printer.sift(&mut sieve, source.rest())?;
+            if closes {
+                printer.sift(&mut sieve, source.rest().inspect(&mut note))?;
             }
             printer.print(&sieve.caught_up())?;
             if last || sieve.is_full() {
-                self.tell_cut(&sieve);
-                return Ok(());
+                break;
             }
             std::thread::sleep(PULSE);
         }
+        self.tell_cut(&sieve);
+        if let Some(place) = place {
+            if last_read == 0 {
+                eprintln!("nothing new");
+            }
+            place.move_to(sieve.cut_at().unwrap_or(place.next.max(last_read + 1)));
+        }
+        Ok(())
     }
 
     fn tell_cut(&self, sieve: &Sieve) {
         if let (Some(line), Some(most)) = (sieve.cut_at(), self.max_bytes) {
-            eprintln!("ig: {most} bytes end before line {line}; go on with --range {line}:");
+            let rest = if self.new { "--new".to_owned() } else { format!("--range {line}:") };
+            eprintln!("ig: {most} bytes end before line {line}; go on with {rest}");
+        }
+    }
+
+    /// Which of a log's numbered views is read: each has a place of its own.
+    fn view(&self, has_output: bool) -> &'static str {
+        match (has_output, self.stdout, self.stderr) {
+            (false, ..) => "events",
+            (_, true, _) => "stdout",
+            (_, _, true) => "stderr",
+            _ => "output",
         }
     }
 
@@ -140,7 +180,7 @@ impl Args {
         }
     }
 
-    fn output_of(&self, unit: &Unit, folder: &Folder) -> Result<Source> {
+    fn output_of(&self, unit: &Unit, folder: &Folder, first: u64) -> Result<Source> {
         let only = match (self.stdout, self.stderr) {
             (true, _) => {
                 Some(if unit.logs.output.is_some() { Stream::Output } else { Stream::Stdout })
@@ -149,11 +189,13 @@ impl Args {
             _ => None,
         };
         let mut reader = Reader::open(folder.path(), only);
-        if !self.follow || unit.status.is_terminal() {
+        if !(self.follow || self.new) || unit.status.is_terminal() {
             reader.close();
         }
         let (since, until) = self.times()?;
-        if let Some((first, last)) = self.range {
+        if self.new {
+            reader = reader.from_line(first);
+        } else if let Some((first, last)) = self.range {
             // A follower goes on until it sees that there is more.
             reader = reader.from_line(first).to_line(if self.follow { u64::MAX } else { last });
         } else if let Some(since) = since {
@@ -171,10 +213,13 @@ impl Args {
     }
 
     fn want(&self) -> Want {
-        if let Some(pattern) = self.grep.as_deref().and_then(Pattern::new) {
+        let pattern = self.grep.as_deref().filter(|_| !self.new);
+        if let Some(pattern) = pattern.and_then(Pattern::new) {
             return Want::Matches(pattern);
         }
-        let counts = self.head.or(self.tail).or(self.max_bytes).is_some() || self.range.is_some();
+        let counts = self.new
+            || self.head.or(self.tail).or(self.max_bytes).is_some()
+            || self.range.is_some();
         match self.form() {
             _ if counts || self.errors || self.grep.is_some() => Want::Lines,
             Form::Text => Want::Text,
@@ -183,9 +228,9 @@ impl Args {
         }
     }
 
-    fn events_of(&self, folder: &Folder) -> Result<Source> {
+    fn events_of(&self, folder: &Folder, first: u64) -> Result<Source> {
         let (since, until) = self.times()?;
-        let first = self.range.map_or(1, |(first, _)| first);
+        let first = self.range.map_or(first, |(first, _)| first);
         Ok(Source::Events(Events::new(folder, first, since, until)))
     }
 

@@ -94,7 +94,7 @@ impl Args {
             }
         })?;
         if show {
-            run::show(&(banner::footer(&unit) + &run::left::behind(&unit, end)));
+            run::show(&(banner::footer(&unit) + &run::left::behind(&unit)));
         }
         run::die_of(end);
         Ok(ExitCode::from(end.shell_code()))
