@@ -1,8 +1,8 @@
 //! Sessions: who they are, where they work, and when they last gave a sign of life.
 //!
 //! A session lives until it ends, see `lives`: without a client's process, once a day passed without a
-//! sign. What happens while no session of a project lives
-//! is kept for a day, for the first one that comes: under [`nobody`].
+//! sign. What happens while no session of a project lives is kept for a day, for the first one that
+//! comes: under [`nobody`].
 
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -1,19 +1,17 @@
 //! The queue of signals, bounded for each session and in all.
 //!
-//! What is too much is folded: the oldest signals of the longest queue, events first, become one
-//! digest that says how many they were.
+//! What is too much is folded, see `digests`.
 
 use std::collections::HashSet;
 use std::time::SystemTime;
 
 use rusqlite::{Row, params};
-use serde_json::{Map, Value};
 
 use super::sessions::LIFE;
 use super::{Sqlite, Store};
 use crate::daemon::journal::note;
 use crate::time;
-use crate::wire::signal::{Attention, Digest, Lifecycle, Pending, Signal, StreamEvent};
+use crate::wire::signal::{Attention, Lifecycle, Pending, Signal, StreamEvent};
 use crate::wire::unit::{Kind, Status};
 
 /// Signals that wait for one session at most.
@@ -21,9 +19,6 @@ const SESSION_BOUND: i64 = 1000;
 
 /// Signals that wait in all at most.
 const BOUND: i64 = 10_000;
-
-/// How many become one digest.
-const FOLD: usize = 100;
 
 /// The shortest queue in which a digest saves anything to speak of.
 const WORTH_FOLDING: i64 = 10;
@@ -79,7 +74,7 @@ impl Store {
         Ok(number(seq))
     }
 
-    fn deliver(&self, session: &str, seq: i64) -> Sqlite<()> {
+    pub(super) fn deliver(&self, session: &str, seq: i64) -> Sqlite<()> {
         let sql = "INSERT OR IGNORE INTO deliveries (session, seq) VALUES (?1, ?2)";
         self.db.prepare_cached(sql)?.execute(params![session, seq]).map(drop)
     }
@@ -219,53 +214,9 @@ impl Store {
         let oldest = self.db.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
         self.forget_signal(oldest)
     }
-
-    /// The oldest signals of `session`, events first, become one digest.
-    fn fold(&self, session: &str) -> Sqlite<()> {
-        let sql = "SELECT seq, unit, kind, at, attention, 'null', lifecycle, event, digest
-            FROM deliveries JOIN signals USING (seq) WHERE session = ?1
-            ORDER BY lifecycle IS NOT NULL, seq LIMIT ?2";
-        let mut query = self.db.prepare_cached(sql)?;
-        let limit = i64::try_from(FOLD).unwrap_or(i64::MAX);
-        let rows =
-            query.query_map(params![session, limit], |row| signal(row, number(row.get(0)?)))?;
-        let old = rows.collect::<Sqlite<Vec<Signal>>>()?;
-        for signal in &old {
-            self.take_out(session, i64::try_from(signal.seq).unwrap_or(-1))?;
-        }
-        let digest = serde_json::to_string(&digest_of(&old)).unwrap_or_default();
-        let sql = "INSERT INTO signals (unit, kind, at, attention, snapshot, digest)
-            VALUES ('', 'digest', ?1, 'next', 'null', ?2)";
-        self.db.prepare_cached(sql)?.execute([time::now(), digest])?;
-        self.deliver(session, self.db.last_insert_rowid())
-    }
 }
 
-/// One digest for all of `signals`; those among them count as what they stand for.
-fn digest_of(signals: &[Signal]) -> Digest {
-    let mut digest = Digest { dropped: Map::new(), first: u64::MAX, last: 0 };
-    let mut add = |what: &str, count: u64| {
-        let so_far = digest.dropped.get(what).and_then(Value::as_u64).unwrap_or(0);
-        digest.dropped.insert(what.to_owned(), (so_far + count).into());
-    };
-    for signal in signals {
-        match (&signal.digest, &signal.lifecycle) {
-            (Some(inner), _) => {
-                inner.dropped.iter().for_each(|(what, n)| add(what, n.as_u64().unwrap_or(0)));
-            }
-            (None, Some(end)) => add(end.status.word(), 1),
-            (None, None) => add("event", 1),
-        }
-    }
-    for signal in signals {
-        let inner = signal.digest.as_ref();
-        digest.first = digest.first.min(inner.map_or(signal.seq, |inner| inner.first));
-        digest.last = digest.last.max(inner.map_or(signal.seq, |inner| inner.last));
-    }
-    digest
-}
-
-fn signal(row: &Row<'_>, seq: u64) -> Sqlite<Signal> {
+pub(super) fn signal(row: &Row<'_>, seq: u64) -> Sqlite<Signal> {
     let lifecycle: Option<String> = row.get(6)?;
     let status =
         lifecycle.and_then(|word| Status::ALL.into_iter().find(|status| status.word() == word));
@@ -287,7 +238,7 @@ fn attention(word: &str) -> Attention {
     known.into_iter().find(|known| known.word() == word).unwrap_or(Attention::Next)
 }
 
-fn number(seq: i64) -> u64 {
+pub(super) fn number(seq: i64) -> u64 {
     u64::try_from(seq).unwrap_or(0)
 }
 
@@ -295,6 +246,7 @@ fn number(seq: i64) -> u64 {
 mod tests {
     use super::*;
     use crate::daemon::store::nobody;
+    use crate::wire::signal::Digest;
     use std::path::Path;
     use std::time::Duration;
 
