@@ -89,6 +89,11 @@ pub(crate) struct Form {
     json: bool,
 }
 
+/// Nobody else would read what a monitor of one session writes.
+fn ends_with_session(kind: Kind, persistent: bool) -> bool {
+    kind == Kind::Monitor && !persistent && paths::session().is_some()
+}
+
 fn limits(text: &str) -> Result<(String, Limit), String> {
     Limit::parse(text).map(|limit| (text.to_owned(), limit))
 }
@@ -133,6 +138,7 @@ impl Wishes {
                 restart: self.restart,
                 limit: said,
                 persistent: self.persistent,
+                ends_with_session: ends_with_session(self.kind, self.persistent),
                 alerts,
             },
             limit: limit.unwrap_or_default(),

@@ -6,6 +6,7 @@
 //! come upon together are noted in one step: a daemon that was away may come back to thousands.
 
 use super::live;
+use super::liveness::Whose;
 use super::state::Change;
 use super::store::End;
 use super::world::World;
@@ -121,7 +122,7 @@ impl World {
             self.last_words(id);
             words = self.last_events(id);
             changes = self.state.end(id, last, time::now());
-            self.liveness.forget(id);
+            self.liveness.forget(&Whose::Unit(id.clone()));
             self.forget_files(id);
             live::mark_inbox(id.as_str(), false);
         }
