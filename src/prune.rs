@@ -18,7 +18,7 @@ use crate::id::UnitId;
 use crate::paths::{self, PROJECT_DIR};
 use crate::record::{Folder, scripts};
 use crate::wire::unit::Unit;
-use crate::{os, private, time};
+use crate::{os, private, stop, time};
 
 /// A folder without a record may be about to get one.
 const UNBORN: Duration = Duration::from_hours(1);
@@ -142,6 +142,9 @@ fn drop_oldest(mut found: Found, bounds: &Bounds) -> (u64, u64) {
 
 /// The record goes first: without it, what may be left is no run any more.
 fn remove(dir: &Path) -> bool {
+    if let Ok(unit) = Folder::at(dir).load() {
+        stop::cgroup::remove(&unit);
+    }
     let _ = fs::remove_file(dir.join("run.json"));
     let link = paths::live_dir().join(dir.file_name().unwrap_or_default());
     if fs::read_link(&link).is_ok_and(|target| target == dir) {

@@ -25,7 +25,7 @@ use crate::id::UnitId;
 use crate::record::Folder;
 use crate::record::events::Event;
 use crate::wire::unit::{Status, Unit};
-use crate::{os, paths, private, time};
+use crate::{os, paths, private, stop, time};
 
 /// See the module.
 #[derive(Debug)]
@@ -251,6 +251,8 @@ impl World {
         self.liveness.forget(id);
         self.forget_files(id);
         let unit = self.state.get(id).map(|entry| entry.unit.clone());
+        // Its runner removes it, unless it was killed itself.
+        unit.iter().for_each(stop::cgroup::remove);
         let is_kept = unit.is_none_or(|unit| self.note_end(&unit, words));
         if folder.is_none() && is_kept {
             self.noted(|store| store.end_agent(id.as_str()));
