@@ -163,11 +163,15 @@ fn non_blocking(fd: &OwnedFd) -> io::Result<()> {
 /// The codes that every shell uses: 127 not found, 126 found but not to be executed.
 fn refused(program: &str, cause: &io::Error) -> Error {
     let exists = std::path::Path::new(program).exists();
+    let is_folder = std::path::Path::new(program).is_dir();
     let (code, words) = match cause.kind() {
         ErrorKind::NotFound if exists => {
             (exit::NOT_EXECUTABLE, "its interpreter is missing".to_owned())
         }
         ErrorKind::NotFound => (exit::NOT_FOUND, "command not found".to_owned()),
+        ErrorKind::PermissionDenied if is_folder => {
+            (exit::NOT_EXECUTABLE, "it is a folder".to_owned())
+        }
         ErrorKind::PermissionDenied => (exit::NOT_EXECUTABLE, "permission denied".to_owned()),
         _ if cause.raw_os_error() == Some(8) => {
             (exit::NOT_EXECUTABLE, "not a program: its first line names no interpreter".to_owned())
@@ -175,7 +179,7 @@ fn refused(program: &str, cause: &io::Error) -> Error {
         _ => (exit::RUN_FAILED, cause.to_string()),
     };
     let error = Error::new(format!("cannot run `{}`: {words}", neutral::line(program))).code(code);
-    if exists && code == exit::NOT_EXECUTABLE {
+    if exists && !is_folder && code == exit::NOT_EXECUTABLE {
         return error.next(format!("chmod +x {program}, or bash {program}"));
     }
     error

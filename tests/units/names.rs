@@ -99,3 +99,15 @@ fn projects_have_names_of_their_own() {
         assert!(command.current_dir(dir).output().unwrap().status.success());
     }
 }
+
+#[test]
+fn what_is_said_of_a_name_can_be_typed() {
+    let world = World::new();
+    let started = world.ig(&["start", "it's two", "--", "sleep 60"]);
+    let said = stderr(&started);
+    assert!(said.contains(r"end it with `ig stop 'it'\''s two'`"), "{said}");
+    world.ok(&["stop", "it's two"]);
+    let folder = world.ig(&["start", "--", "/tmp"]);
+    assert_eq!(folder.status.code(), Some(126));
+    assert!(stderr(&folder).contains("it is a folder") && !stderr(&folder).contains("chmod"));
+}
