@@ -114,6 +114,24 @@ impl Wishes {
         self.ready = self.ready.take().or(spec);
     }
 
+    /// What was asked for and is not how `unit` runs; it needs a new start.
+    pub(crate) fn lacking(&self, unit: &Unit) -> Vec<String> {
+        let terms = &unit.terms;
+        let limit = self.limit.as_ref().map(|(said, _)| said);
+        let wanted = [
+            ("ready", self.ready.as_ref(), &terms.ready_when),
+            ("restart", self.restart.as_ref(), &terms.restart),
+            ("group", self.group.as_ref(), &terms.group),
+            ("limit", limit, &terms.limit),
+        ];
+        let differs = wanted.into_iter().filter(|(_, asked, has)| {
+            asked.is_some_and(|asked| {
+                Some(asked) != has.as_ref() && (has.is_some() || asked != "no")
+            })
+        });
+        differs.map(|(name, ..)| format!("--{name}")).collect()
+    }
+
     /// All of it as an order for `words`.
     pub(crate) fn order(self, name: Option<String>, words: Vec<String>) -> Order {
         let alerts = Alerts {

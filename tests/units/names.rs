@@ -111,3 +111,18 @@ fn what_is_said_of_a_name_can_be_typed() {
     assert_eq!(folder.status.code(), Some(126));
     assert!(stderr(&folder).contains("it is a folder") && !stderr(&folder).contains("chmod"));
 }
+
+#[test]
+fn up_says_what_a_unit_that_runs_already_does_not_have() {
+    let world = World::new();
+    let up = |wishes: &[&str]| {
+        let answer = world.ig(&[&["up", "web"], wishes, &["--", "sleep", "60"]].concat());
+        assert!(answer.status.success());
+        stderr(&answer)
+    };
+    up(&["--group", "g"]);
+    assert!(!up(&["--group", "g", "--restart", "no"]).contains("asked for now"));
+    let said = up(&["--group", "g", "--limit", "memory=100M", "--restart", "always"]);
+    assert!(said.contains("without the --restart, --limit asked for now: ig stop b"), "{said}");
+    world.ok(&["stop", "web"]);
+}
