@@ -45,6 +45,9 @@ pub(super) fn words(name: &str, limit: &Limit) -> Vec<String> {
     let mut words: Vec<String> =
         ["systemd-run", whose, "--scope", "--quiet", "--collect"].map(str::to_owned).into();
     words.push(format!("--unit={name}"));
+    // Or systemd would end the runner too as soon as the kernel has killed one of its processes, and
+    // nobody could tell the end or start anything again.
+    words.extend(["-p", "OOMPolicy=continue"].map(str::to_owned));
     let mut set = |property: String| words.extend(["-p".to_owned(), property]);
     if let Some(bytes) = limit.memory {
         set(format!("MemoryMax={bytes}"));
@@ -65,7 +68,10 @@ mod tests {
     fn limits_become_properties() {
         let limit = Limit { memory: Some(1 << 20), cpu: Some(0.5) };
         let words = words("ig-0123", &limit).join(" ");
-        assert!(words.contains("--unit=ig-0123 -p MemoryMax=1048576 "), "{words}");
+        assert!(
+            words.contains("--unit=ig-0123 -p OOMPolicy=continue -p MemoryMax=1048576 "),
+            "{words}"
+        );
         assert!(words.ends_with("-p CPUQuota=50.00%"), "{words}");
     }
 }
