@@ -13,7 +13,7 @@ use super::world::World;
 use crate::id::UnitId;
 use crate::record::{self, Folder};
 use crate::wire::unit::{Status, Unit};
-use crate::{os, time};
+use crate::{os, stop, time};
 
 /// Ends in one step at most: fewer than are remembered, so that none is forgotten before its link is
 /// gone, which would make it a new one.
@@ -130,6 +130,8 @@ impl World {
         let Some((unit, folder)) = entry.map(|e| (e.unit.clone(), e.folder.clone())) else {
             return (None, changes);
         };
+        // Its runner removes it, unless it was killed itself.
+        stop::cgroup::remove(&unit);
         let (emissions, rings) = self.emissions_of_end(&unit, folder.as_ref(), &words);
         (Some(End { unit, folder, words, emissions, rings }), changes)
     }

@@ -70,11 +70,15 @@ pub fn run(plan: &Plan, on_start: impl FnOnce(&Unit)) -> Result<(Unit, End)> {
         // Not before: the terminal that we leave here is told of our caller.
         let _ = rustix::process::setsid();
     }
+    let mut limits = plan.limits.clone();
+    limits::take_scope(&mut limits);
+    limits::note(&limits, &mut unit);
     let mut files = open_record(&mut unit, plan);
     let clock = Instant::now();
-    let spawn = || limits::within(&plan.limits, || spawn::spawn(plan, &unit));
+    let mut spawn = || limits::within(&mut limits, || spawn::spawn(plan, &unit));
     let caught = Signals::catch(spawn::on_pty(plan));
     let started = caught.and_then(|signals| Ok((signals, spawn()?)));
+    limits::note(&limits, &mut unit);
     let (mut signals, mut child) = match started {
         Ok(started) => started,
         Err(error) => {
@@ -99,14 +103,16 @@ pub fn run(plan: &Plan, on_start: impl FnOnce(&Unit)) -> Result<(Unit, End)> {
     let helpers = daemon_start.into_iter().chain(git).chain(prune).chain(ready).collect();
     let end = relay::relay(&mut child, &mut signals, &mut capture, plan, &unit.id, helpers);
     let ended = (end, clock.elapsed());
-    let end = go_on(plan, &mut unit, &files, &mut signals, &mut capture, ended);
+    let end = go_on(plan, &mut unit, &mut limits, &files, &mut signals, &mut capture, ended);
     let lasted = clock.elapsed();
+    limits::count_kills(&mut limits);
+    limits::note(&limits, &mut unit);
     capture.finish(&mut unit.logs);
     files.follow(capture.place(), &mut unit);
     unit.git = files.folder().and_then(scripts::git).unwrap_or_default();
     left::note(&mut unit, end);
+    stop::cgroup::remove(&unit);
     settle::finish(&mut unit, files.folder(), end, lasted);
-    limits::lift(&plan.limits);
     Ok((unit, end))
 }
 
@@ -120,6 +126,7 @@ fn runs(unit: &mut Unit, child: &spawn::Child) {
 fn go_on(
     plan: &Plan,
     unit: &mut Unit,
+    limits: &mut limits::Limits,
     files: &Files,
     signals: &mut Signals,
     capture: &mut capture::Capture,
@@ -146,7 +153,9 @@ fn go_on(
             break;
         }
         let clock = Instant::now();
-        end = match limits::within(&plan.limits, || spawn::spawn(plan, unit)) {
+        let started = limits::within(limits, || spawn::spawn(plan, unit));
+        limits::note(limits, unit);
+        end = match started {
             Ok(mut child) => {
                 runs(unit, &child);
                 files.save(unit);
@@ -205,9 +214,6 @@ fn describe(plan: &Plan, script: Option<&[u8]>) -> Unit {
     unit.stream_logs = plan.stream;
     unit.terms = Terms { background: plan.detached, ..plan.terms.clone() };
     unit.runner = Identity::own();
-    if !plan.limits.is_empty() {
-        unit.metadata.insert("limits".to_owned(), plan.limits.clone().into());
-    }
     unit
 }
 
