@@ -21,3 +21,11 @@ pub fn words(code: Option<i32>, signal: Option<i32>) -> String {
         (None, None) => "killed".to_owned(),
     }
 }
+
+/// ` (over its memory limit)`, when that is what the kernel killed it for.
+#[cfg(feature = "full")]
+pub fn over_limit(unit: &serde_json::Value) -> &'static str {
+    let kills = unit["metadata"]["limits"]["oom_kills"].as_u64();
+    let killed = unit["signal"] == 9 || unit["exit_code"] == 137;
+    if killed && kills.is_some() { " (over its memory limit)" } else { "" }
+}

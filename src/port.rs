@@ -17,8 +17,10 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::id::UnitId;
 use crate::os::{self, Identity};
+use crate::record::Folder;
 use crate::wire::read::{Fields, json};
-use crate::{paths, private};
+use crate::wire::unit::Unit;
+use crate::{neutral, paths, private};
 
 /// How many ports from BASE on are tried.
 const CANDIDATES: u16 = 100;
@@ -64,11 +66,27 @@ impl std::fmt::Display for Owner {
                 let unit = claim.unit.as_ref().map(|id| format!("{id}, ")).unwrap_or_default();
                 write!(f, "taken by {name} ({unit}pid {})", claim.process.pid)
             }
-            Self::Process(owner) => write!(f, "taken by pid {} ({})", owner.pid, owner.command),
+            Self::Process(owner) => write!(f, "taken by {}", whose(owner)),
             Self::Unknown => f.write_str("taken by a process of another user"),
             Self::Forbidden => f.write_str("not allowed to this user"),
         }
     }
+}
+
+/// `web (b1234abcd, pid 4242)`; `pid 4242 (COMMAND)` for what is no unit of ours.
+pub fn whose(owner: &os::PortOwner) -> String {
+    match unit_of(owner.pid) {
+        Some(unit) => format!("{} ({}, pid {})", neutral::line(&unit.name), unit.id, owner.pid),
+        None => format!("pid {} ({})", owner.pid, neutral::line(&owner.command)),
+    }
+}
+
+/// The unit that `pid` was started for.
+fn unit_of(pid: u32) -> Option<Unit> {
+    let id = os::variable(pid, "IDLERGEAR_RUN_ID")?;
+    let project = os::variable(pid, "IDLERGEAR_PROJECT").map(PathBuf::from);
+    let unit = Folder::of(&id, project.as_deref())?.observe().ok()?;
+    (unit.id.as_str() == id).then_some(unit)
 }
 
 /// A port for `wish`: the one it had before, else the first free one from `wish.base` on. The second
@@ -104,7 +122,10 @@ fn refusal(port: u16, owner: &Owner) -> Error {
     let way = match owner {
         Owner::Claimed(claim) if claim.unit.is_some() => format!("ig stop {}, or ", claim.name),
         Owner::Claimed(claim) => format!("kill {}, or ", claim.process.pid),
-        Owner::Process(process) => format!("kill {}, or ", process.pid),
+        Owner::Process(process) => match unit_of(process.pid) {
+            Some(unit) => format!("ig stop {}, or ", unit.id),
+            None => format!("kill {}, or ", process.pid),
+        },
         Owner::Unknown | Owner::Forbidden => String::new(),
     };
     Error::new(format!("port {port} is {owner}")).next(format!("{way}start with another PORT"))

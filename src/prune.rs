@@ -258,6 +258,9 @@ fn drop_links() {
 
 /// The record goes first: without it, what may be left is no run any more.
 fn remove(dir: &Path) -> bool {
+    if let Ok(unit) = Folder::at(dir).load() {
+        stop::cgroup::remove(&unit);
+    }
     let _ = fs::remove_file(dir.join("run.json"));
     if let Some(link) = link_of(dir) {
         let _ = fs::remove_file(link);

@@ -5,8 +5,9 @@
 //! that was made for it. What was ended is looked for again until nothing new turns up: a process may
 //! start others while it ends.
 
+pub mod cgroup;
+
 use std::io::Write;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -75,10 +76,11 @@ pub fn stop_for(unit: &Unit, grace: Duration, session: Option<&str>) -> Result<V
         let runner = now.runner.as_ref();
         wait(LAST, || !runner.is_some_and(Identity::is_alive));
     }
-    known.retain(Identity::is_alive);
-    if let Some(cgroup) = cgroup(unit) {
-        let _ = std::fs::remove_dir(cgroup);
+    if quiet < SURE {
+        cgroup::kill(unit);
     }
+    known.retain(Identity::is_alive);
+    cgroup::remove(unit);
     Ok(known)
 }
 
@@ -114,7 +116,7 @@ pub fn sweep(leaders: &[u32], id: &UnitId) -> Vec<Identity> {
 pub fn processes(unit: &Unit) -> Vec<Identity> {
     let mut found: Vec<Identity> = unit.process.as_ref().map(os::tree_of).unwrap_or_default();
     found.extend(marked(&unit.id));
-    found.extend(confined(unit));
+    found.extend(cgroup::members(unit));
     let spared = spared(unit);
     let mut seen = Vec::new();
     found.retain(|process| {
@@ -147,20 +149,6 @@ fn spared(unit: &Unit) -> Vec<u32> {
 
 fn marked(id: &UnitId) -> Vec<Identity> {
     os::started_with(&format!("IDLERGEAR_RUN_ID={id}"), 0)
-}
-
-/// Who is in the cgroup that was made for the unit.
-fn confined(unit: &Unit) -> Vec<Identity> {
-    let listed = cgroup(unit).map(|dir| std::fs::read_to_string(dir.join("cgroup.procs")));
-    let listed = listed.and_then(std::io::Result::ok).unwrap_or_default();
-    listed.lines().filter_map(|pid| Identity::of(pid.parse().ok()?)).collect()
-}
-
-/// The cgroup that was made for the unit; whatever else a record may name is none of ours.
-fn cgroup(unit: &Unit) -> Option<&Path> {
-    let named = unit.metadata.get("limits")?.get("cgroup")?.as_str().map(Path::new)?;
-    let is_ours = named.file_name()?.to_str()?.starts_with("ig-");
-    (is_ours && named.starts_with("/sys/fs/cgroup")).then_some(named)
 }
 
 /// Ends exactly these; returns what could not be.

@@ -54,7 +54,7 @@ fn environment_then_project_then_user_then_default() {
     }
     let all: Value =
         serde_json::from_str(&succeed(&ig(&world, &["config", "--json"]), &[])).unwrap();
-    assert_eq!(all["settings"].as_array().unwrap().len(), 10);
+    assert_eq!(all["settings"].as_array().unwrap().len(), 12);
 }
 
 /// The desk is the user's own.

@@ -22,6 +22,12 @@ mod monitors;
 mod notify;
 #[path = "daemon/raw.rs"]
 mod raw;
+#[path = "signals/session_ends.rs"]
+mod session_ends;
+#[path = "signals/session_steps.rs"]
+mod session_steps;
+#[path = "signals/sessions.rs"]
+mod sessions;
 #[path = "signals/steps.rs"]
 mod steps;
 #[path = "signals/units.rs"]

@@ -81,6 +81,13 @@ fn a_port_counts_only_when_the_units_own_tree_listens() {
     );
     assert!(said.contains(&held), "{said}");
     assert!(in_vain(&world, &format!("http:{ours}/")).contains("is held by pid"));
+    let other = ig(&world, &["start", "other", "--", "sleep 60"]);
+    assert!(other.status.success());
+    let spec = format!("port:{port}");
+    let waited = ig(&world, &["wait", "other", "--until", &spec, "--timeout", "0.3s"]);
+    let said = stderr(&waited);
+    assert!(said.contains(&format!("port {port} is held by u (b")), "{said}");
+    assert!(ig(&world, &["stop", "other"]).status.success());
     end(&world);
 }
 

@@ -53,6 +53,7 @@ fn forget(unit: &Unit) -> Result<(), Error> {
     if folder.path().file_name().is_none_or(|name| name != unit.id.as_str()) {
         return Ok(());
     }
+    stop::cgroup::remove(unit);
     fs::remove_dir_all(folder.path()).map_err(|e| Error::io("remove", folder.path(), &e))?;
     let link = paths::live_dir().join(unit.id.as_str());
     if fs::read_link(&link).is_ok_and(|target| target == folder.path()) {

@@ -188,7 +188,9 @@ fn held(unit: &Unit) -> String {
     let by = limits.and_then(|limits| limits.get("by")?.as_str()).unwrap_or("nothing");
     let free = limits.and_then(|limits| limits.get("not_held")?.get(0)?.as_str());
     let free = free.map(|what| format!("; {what} is not limited")).unwrap_or_default();
-    format!(" (held by {by}{free})")
+    let kills = limits.and_then(|limits| limits.get("oom_kills")?.as_u64());
+    let kills = kills.map(|kills| format!("; reached: the kernel killed {kills} of its processes"));
+    format!(" (held by {by}{free}{})", kills.unwrap_or_default())
 }
 
 fn restarts(unit: &Unit) -> String {

@@ -125,6 +125,7 @@ fn end(signal: &Signal) -> String {
     let status = signal.lifecycle.map_or("", |end| end.status.word());
     let how = ending::words(number("exit_code"), number("signal"));
     let how = if how == status { String::new() } else { format!(": {how}") };
+    let how = how + ending::over_limit(unit);
     let length = unit["duration_ms"].as_u64().map(std::time::Duration::from_millis);
     let after = length.map(|length| format!(" after {}", time::human(length))).unwrap_or_default();
     format!("{status}{how}{after}; ig logs {}", signal.daemon_id)

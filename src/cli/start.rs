@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use super::Outcome;
+use crate::r#gen::quote;
 use crate::run::restart::Policy;
 use crate::start::limit::Limit;
 use crate::start::{Order, kind};
@@ -61,13 +62,14 @@ pub(crate) struct Wishes {
     /// When to start it again: `no`, `on-failure[:N]` or `always[:N]`, at most N times in a row
     #[arg(long, value_name = "POLICY", value_parser = Policy::check)]
     restart: Option<String>,
-    /// What sort of unit it is: `local_bash`, `monitor` or `lsp`
+    /// What sort of unit it is: `local_bash`, `local_agent`, `monitor` or `lsp`
     #[arg(long, value_name = "KIND", default_value = "local_bash", hide_default_value = true, value_parser = kind::parse_startable)]
     kind: Kind,
     /// A group to be listed and stopped with
     #[arg(long, value_name = "GROUP")]
     group: Option<String>,
-    /// What it may use: `memory=2G,cpu=1`
+    /// What it may use: `memory=2G,cpu=1`, all its processes together where a cgroup can be had,
+    /// else memory for each process and cpu not at all; it is said which
     #[arg(long, value_name = "LIMITS", value_parser = limits)]
     limit: Option<(String, Limit)>,
     /// It does not end with its session
@@ -87,6 +89,11 @@ pub(crate) struct Form {
     /// The unit as JSON
     #[arg(long)]
     json: bool,
+}
+
+/// Nobody else would read what a monitor of one session writes.
+fn ends_with_session(kind: Kind, persistent: bool) -> bool {
+    kind == Kind::Monitor && !persistent && paths::session().is_some()
 }
 
 fn limits(text: &str) -> Result<(String, Limit), String> {
@@ -111,6 +118,24 @@ impl Wishes {
         self.ready = self.ready.take().or(spec);
     }
 
+    /// What was asked for and is not how `unit` runs; it needs a new start.
+    pub(crate) fn lacking(&self, unit: &Unit) -> Vec<String> {
+        let terms = &unit.terms;
+        let limit = self.limit.as_ref().map(|(said, _)| said);
+        let wanted = [
+            ("ready", self.ready.as_ref(), &terms.ready_when),
+            ("restart", self.restart.as_ref(), &terms.restart),
+            ("group", self.group.as_ref(), &terms.group),
+            ("limit", limit, &terms.limit),
+        ];
+        let differs = wanted.into_iter().filter(|(_, asked, has)| {
+            asked.is_some_and(|asked| {
+                Some(asked) != has.as_ref() && (has.is_some() || asked != "no")
+            })
+        });
+        differs.map(|(name, ..)| format!("--{name}")).collect()
+    }
+
     /// All of it as an order for `words`.
     pub(crate) fn order(self, name: Option<String>, words: Vec<String>) -> Order {
         let alerts = Alerts {
@@ -133,6 +158,7 @@ impl Wishes {
                 restart: self.restart,
                 limit: said,
                 persistent: self.persistent,
+                ends_with_session: ends_with_session(self.kind, self.persistent),
                 alerts,
             },
             limit: limit.unwrap_or_default(),
@@ -149,10 +175,11 @@ impl Form {
     /// The id for programs, and one line for people.
     pub(crate) fn started(self, unit: &Unit) -> Outcome {
         let name = neutral::line(&unit.name);
+        let word = quote::word(&name).unwrap_or_else(|_| unit.id.to_string());
         self.answer(
             unit,
             &format!(
-                "started {name} ({}); read it with `ig logs {name}`, end it with `ig stop {name}`",
+                "started {name} ({}); read it with `ig logs {word}`, end it with `ig stop {word}`",
                 pid(unit)
             ),
         )

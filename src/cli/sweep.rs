@@ -1,5 +1,5 @@
 //! `ig sweep`: processes that units left behind. Only what is proven to be one is shown: it was started
-//! with the id of a unit whose record says that it has ended.
+//! with the id of a unit whose record says that it has ended, or is in the cgroup made for that unit.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ use super::{Outcome, ps, table};
 use crate::error::Error;
 use crate::os::{self, Identity};
 use crate::paths;
-use crate::record::Folder;
+use crate::record::{Folder, scope};
 use crate::stop;
 use crate::wire::unit::Unit;
 
@@ -65,10 +65,11 @@ impl Args {
             eprintln!("ig: pid {} is around this very command, and stays", orphan.process.pid);
         }
         let count = chosen.len();
-        let left = stop::end(
-            chosen.into_iter().map(|orphan| orphan.process.clone()).collect(),
-            self.grace,
-        );
+        let processes = chosen.iter().map(|orphan| orphan.process.clone()).collect();
+        let left = stop::end(processes, self.grace);
+        for orphan in &chosen {
+            stop::cgroup::remove(&orphan.unit);
+        }
         eprintln!("stopped {} of {count}", count - left.len());
         if left.is_empty() {
             return Ok(ExitCode::SUCCESS);
@@ -95,26 +96,44 @@ impl Args {
 }
 
 fn find(everywhere: bool) -> Vec<Orphan> {
-    let here = paths::current_project();
     let around = above(std::process::id());
     let mut orphans: Vec<Orphan> = Vec::new();
-    for (process, id) in os::bearing("IDLERGEAR_RUN_ID") {
-        let project = os::variable(process.pid, "IDLERGEAR_PROJECT").map(PathBuf::from);
-        let folder = Folder::of(&id, project.as_deref());
-        let unit = folder.and_then(|folder| folder.observe().ok());
-        if !everywhere && project != here {
-            continue;
-        }
-        let Some(unit) = unit.filter(|unit| unit.status.is_terminal() && unit.id.as_str() == id)
-        else {
-            continue;
-        };
-        let around_us = around.contains(&process.pid);
-        if process.pid != std::process::id() {
+    for (process, unit) in marked(everywhere).into_iter().chain(confined(everywhere)) {
+        let known = orphans.iter().any(|orphan| orphan.process == process);
+        if process.pid != std::process::id() && !known {
+            let around_us = around.contains(&process.pid);
             orphans.push(Orphan { process, unit, around_us });
         }
     }
     orphans
+}
+
+/// Who bears the id of an ended unit.
+fn marked(everywhere: bool) -> Vec<(Identity, Unit)> {
+    let here = paths::current_project();
+    let mut found = Vec::new();
+    for (process, id) in os::bearing("IDLERGEAR_RUN_ID") {
+        let project = os::variable(process.pid, "IDLERGEAR_PROJECT").map(PathBuf::from);
+        if !everywhere && project != here {
+            continue;
+        }
+        let folder = Folder::of(&id, project.as_deref());
+        let unit = folder.and_then(|folder| folder.observe().ok());
+        let is_it = |unit: &Unit| unit.status.is_terminal() && unit.id.as_str() == id;
+        found.extend(unit.filter(is_it).map(|unit| (process, unit)));
+    }
+    found
+}
+
+/// Who is in the cgroup of an ended unit.
+fn confined(everywhere: bool) -> Vec<(Identity, Unit)> {
+    let units = if everywhere { scope::everywhere() } else { scope::here() };
+    let ended = units.into_iter().filter(|unit| unit.status.is_terminal());
+    let with = |unit: Unit| {
+        let members = stop::cgroup::members(&unit);
+        members.into_iter().map(move |process| (process, unit.clone()))
+    };
+    ended.flat_map(with).collect()
 }
 
 /// `pid` and all its ancestors.

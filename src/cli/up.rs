@@ -43,7 +43,7 @@ impl Args {
             (true, holder) => match (script(&self.name), holder) {
                 (Ok(script), _) => vec!["bash".to_owned(), script.display().to_string()],
                 // Nothing was asked for that could differ.
-                (Err(_), Some(unit)) => return found(self.form, unit),
+                (Err(_), Some(unit)) => return found(self.form, unit, &self.wishes),
                 (Err(error), None) => return Err(error),
             },
         };
@@ -52,7 +52,7 @@ impl Args {
             wishes.ready_by(profile_ready(&self.name));
         }
         match holder {
-            Some(unit) if is_same(unit, &words)? => found(self.form, unit),
+            Some(unit) if is_same(unit, &words)? => found(self.form, unit, &wishes),
             Some(unit) => Err(other(unit, &words)?),
             None => {
                 config::check::warn(paths::current_project().as_deref());
@@ -63,7 +63,16 @@ impl Args {
     }
 }
 
-fn found(form: Form, unit: &Unit) -> Result<ExitCode> {
+/// What it was started with stays as it is: that is said, for nobody would look.
+fn found(form: Form, unit: &Unit, wishes: &Wishes) -> Result<ExitCode> {
+    let lacking = wishes.lacking(unit);
+    if !lacking.is_empty() {
+        eprintln!(
+            "ig: it runs without the {} asked for now: ig stop {}, then again",
+            lacking.join(", "),
+            unit.id
+        );
+    }
     let mut unit = unit.clone();
     figures::add(std::slice::from_mut(&mut unit));
     Look::default().at(&mut unit);

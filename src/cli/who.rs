@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::Outcome;
 use super::start::lasted;
 use crate::error::exit;
+use crate::r#gen::quote;
 use crate::neutral::line;
 use crate::os::{self, Identity};
 use crate::port::{self, Claim, Owner};
@@ -149,5 +150,5 @@ fn tell_unit(port: u16, unit: &Unit, tree: &[Identity], listening: &[u32]) {
         let mark = if listening.contains(&process.pid) { "  <- listens" } else { "" };
         println!("  {title:<8} {} {}{mark}", process.pid, line(&os::command_line(process.pid)));
     }
-    println!("  end it   ig stop {name}");
+    println!("  end it   ig stop {}", quote::word(&name).unwrap_or_else(|_| unit.id.to_string()));
 }

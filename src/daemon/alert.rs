@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use super::signals::owner;
 use crate::wire::signal::Attention;
 use crate::wire::unit::{Alerts, Kind, Status, Unit};
 
@@ -52,9 +51,9 @@ pub(super) fn attention(unit: &Unit, alerts: Alerts, request: &Request) -> Optio
 }
 
 /// Whether the person at this machine is told of the end of `unit` too: not when they asked for it,
-/// or the session did that owns it.
-pub(super) fn rings(unit: &Unit, request: &Request) -> bool {
-    let by_owner = owner(unit).is_some_and(|session| request.is_by(session));
+/// or `owner` did, the session that owns it.
+pub(super) fn rings(unit: &Unit, request: &Request, owner: Option<&str>) -> bool {
+    let by_owner = owner.is_some_and(|session| request.is_by(session));
     let is_told = attention(unit, unit.terms.alerts, request).is_some();
     is_told && !request.is_by(PERSON) && !by_owner
 }
@@ -135,10 +134,17 @@ mod tests {
         for (request, expected) in
             [(None, true), (Some(""), false), (Some("mine\n"), false), (Some("other\n"), true)]
         {
-            assert_eq!(rings(&killed, &Request::read(request)), expected, "{request:?}");
+            assert_eq!(
+                rings(&killed, &Request::read(request), killed.session.as_deref()),
+                expected,
+                "{request:?}"
+            );
         }
         killed.terms.alerts = Alerts::default();
-        assert!(!rings(&killed, &Request::read(None)), "who asked for nothing is told of nothing");
+        assert!(
+            !rings(&killed, &Request::read(None), None),
+            "who asked for nothing is told of nothing"
+        );
     }
 
     #[test]

@@ -6,13 +6,14 @@
 //! come upon together are noted in one step: a daemon that was away may come back to thousands.
 
 use super::live;
+use super::liveness::Whose;
 use super::state::Change;
 use super::store::End;
 use super::world::World;
 use crate::id::UnitId;
 use crate::record::{self, Folder};
 use crate::wire::unit::{Status, Unit};
-use crate::{os, time};
+use crate::{os, stop, time};
 
 /// Ends in one step at most: fewer than are remembered, so that none is forgotten before its link is
 /// gone, which would make it a new one.
@@ -121,7 +122,7 @@ impl World {
             self.last_words(id);
             words = self.last_events(id);
             changes = self.state.end(id, last, time::now());
-            self.liveness.forget(id);
+            self.liveness.forget(&Whose::Unit(id.clone()));
             self.trims.forget(id);
             self.forget_files(id);
             live::mark_inbox(id.as_str(), false);
@@ -130,6 +131,8 @@ impl World {
         let Some((unit, folder)) = entry.map(|e| (e.unit.clone(), e.folder.clone())) else {
             return (None, changes);
         };
+        // Its runner removes it, unless it was killed itself.
+        stop::cgroup::remove(&unit);
         let (emissions, rings) = self.emissions_of_end(&unit, folder.as_ref(), &words);
         (Some(End { unit, folder, words, emissions, rings }), changes)
     }

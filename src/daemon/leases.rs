@@ -92,6 +92,18 @@ impl Leases {
         self.out.retain(|_, lease| !lease.seqs.is_empty());
     }
 
+    /// What was on its way to `other` is on its way to `session`, which it is now.
+    pub(super) fn rename(&mut self, other: &str, session: &str) {
+        for lease in self.out.values_mut().filter(|lease| lease.session == other) {
+            session.clone_into(&mut lease.session);
+        }
+    }
+
+    /// Nothing is on its way to `session` any more.
+    pub(super) fn give_back(&mut self, session: &str) {
+        self.out.retain(|_, lease| lease.session != session);
+    }
+
     /// A lease is over; what was still in it.
     pub(super) fn end(&mut self, lease: u64) -> Option<Lease> {
         self.out.remove(&lease)

@@ -8,37 +8,51 @@ use tokio::task::AbortHandle;
 use crate::id::UnitId;
 use crate::os::Identity;
 
-/// Waits for the ends of processes and tells which unit each belongs to.
+/// Whose a process is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Whose {
+    Unit(UnitId),
+    /// The client of a session.
+    Session(String),
+}
+
+/// Waits for the ends of processes and tells whose each was.
 #[derive(Debug)]
 pub(super) struct Liveness {
-    ends: mpsc::UnboundedSender<UnitId>,
-    waits: HashMap<UnitId, Vec<(Identity, Option<AbortHandle>)>>,
+    ends: mpsc::UnboundedSender<Whose>,
+    waits: HashMap<Whose, Vec<(Identity, Option<AbortHandle>)>>,
 }
 
 impl Liveness {
     /// Ends arrive on the second value: at most one for each process that is waited for.
-    pub(super) fn new() -> (Self, mpsc::UnboundedReceiver<UnitId>) {
+    pub(super) fn new() -> (Self, mpsc::UnboundedReceiver<Whose>) {
         let (ends, told) = mpsc::unbounded_channel();
         (Self { ends, waits: HashMap::new() }, told)
     }
 
-    /// Waits for exactly these processes of `id`.
-    pub(super) fn watch(&mut self, id: &UnitId, processes: &[&Identity]) {
-        let known = self.waits.remove(id).unwrap_or_default();
+    /// Waits for exactly these processes of `whose`.
+    pub(super) fn watch(&mut self, whose: &Whose, processes: &[&Identity]) {
+        let known = self.waits.remove(whose).unwrap_or_default();
         let (kept, dropped): (Vec<_>, Vec<_>) =
             known.into_iter().partition(|(identity, _)| processes.contains(&identity));
         abort(dropped);
         let mut waits = kept;
         for process in processes {
             if !waits.iter().any(|(identity, _)| identity == *process) {
-                waits.push(((*process).clone(), self.wait_for(id, process)));
+                waits.push(((*process).clone(), self.wait_for(whose, process)));
             }
         }
-        self.waits.insert(id.clone(), waits);
+        self.waits.insert(whose.clone(), waits);
     }
 
-    pub(super) fn forget(&mut self, id: &UnitId) {
-        abort(self.waits.remove(id).unwrap_or_default());
+    pub(super) fn forget(&mut self, whose: &Whose) {
+        abort(self.waits.remove(whose).unwrap_or_default());
+    }
+
+    /// Forgets all that `keep` does not want.
+    pub(super) fn retain(&mut self, keep: impl Fn(&Whose) -> bool) {
+        let unwanted = self.waits.extract_if(|whose, _| !keep(whose));
+        unwanted.for_each(|(_, waits)| abort(waits));
     }
 
     /// Whether some process can only be watched by looking again and again.
@@ -48,9 +62,9 @@ impl Liveness {
 
     /// Looks at the processes that the kernel does not report.
     pub(super) fn poll(&self) {
-        for (id, waits) in &self.waits {
+        for (whose, waits) in &self.waits {
             if waits.iter().any(|(identity, wait)| wait.is_none() && !identity.is_alive()) {
-                let _ = self.ends.send(id.clone());
+                let _ = self.ends.send(whose.clone());
             }
         }
     }
@@ -60,28 +74,28 @@ impl Liveness {
         deprecated,
         reason = "the new name is unsafe; an `OwnedFd` gives the safety it asks for"
     )]
-    fn wait_for(&self, id: &UnitId, process: &Identity) -> Option<AbortHandle> {
+    fn wait_for(&self, whose: &Whose, process: &Identity) -> Option<AbortHandle> {
         use tokio::io::Interest;
         use tokio::io::unix::AsyncFd;
         let Some(handle) = crate::os::exit_handle(process) else {
             // Gone already, or out of file descriptors: then it is polled.
             if !process.is_alive() {
-                let _ = self.ends.send(id.clone());
+                let _ = self.ends.send(whose.clone());
             }
             return None;
         };
         let exit = AsyncFd::with_interest(handle, Interest::READABLE).ok()?;
-        let (ends, id) = (self.ends.clone(), id.clone());
+        let (ends, whose) = (self.ends.clone(), whose.clone());
         let task = tokio::spawn(async move {
             let _ = exit.readable().await;
-            let _ = ends.send(id);
+            let _ = ends.send(whose);
         });
         Some(task.abort_handle())
     }
 
     #[cfg(not(target_os = "linux"))]
     #[allow(clippy::unused_self, reason = "the other system's twin needs it")]
-    fn wait_for(&self, _id: &UnitId, _process: &Identity) -> Option<AbortHandle> {
+    fn wait_for(&self, _whose: &Whose, _process: &Identity) -> Option<AbortHandle> {
         None
     }
 }

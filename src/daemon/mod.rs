@@ -21,6 +21,7 @@ mod monitors;
 mod news;
 mod ring;
 mod server;
+mod sessions;
 mod signals;
 mod state;
 mod store;
@@ -33,7 +34,7 @@ mod world;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -42,7 +43,7 @@ use tokio::time::{sleep, sleep_until};
 use connection::{Call, Reply};
 use journal::note;
 use leases::{Fate, Leases};
-use liveness::Liveness;
+use liveness::{Liveness, Whose};
 use lock::{Claim, Lock};
 use methods::Answered;
 use server::Server;
@@ -51,7 +52,6 @@ use watch::{Changed, Notes};
 use world::World;
 
 use crate::error::{Error, Result};
-use crate::id::UnitId;
 use crate::paths;
 use crate::socket::Recorded;
 use crate::wire::reply::{ErrorCode, RpcError};
@@ -96,7 +96,7 @@ fn raise_file_limit() {
 /// Everything that sends word to the loop.
 struct Inputs {
     calls: mpsc::Receiver<Call>,
-    ends: mpsc::UnboundedReceiver<UnitId>,
+    ends: mpsc::UnboundedReceiver<Whose>,
     fates: mpsc::UnboundedReceiver<Fate>,
     files: Arc<Notes>,
     signals: [Signal; 2],
@@ -115,6 +115,14 @@ struct Daemon {
     /// Looks still to take after binding again: late news of the old folder may end the watch of
     /// the new one.
     settling: u8,
+}
+
+/// Waits until `due`; for ever when there is nothing to wait for.
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
 }
 
 fn fault() -> Reply {
@@ -153,13 +161,7 @@ impl Daemon {
         let is_behind = !self.world.behind.is_empty();
         let may_read = is_behind && self.world.may_read_backlog();
         let polls = self.world.needs_polling() || self.server.is_none() || self.settling > 0;
-        let due = self.world.next_lines();
-        let lines = async {
-            match due {
-                Some(due) => sleep_until(due.into()).await,
-                None => std::future::pending().await,
-            }
-        };
+        let (lines, burial) = (until(self.world.next_lines()), until(self.world.bury_at));
         tokio::select! {
             Some(call) = inputs.calls.recv() => {
                 // What its caller was told before it asked is settled first.
@@ -168,11 +170,14 @@ impl Daemon {
             }
             Some(fate) = inputs.fates.recv() => self.world.settle(fate),
             () = lines => self.world.tell_due_lines(),
-            Some(id) = inputs.ends.recv() => {
-                self.world.judge(&id);
+            () = burial => self.world.bury(),
+            Some(whose) = inputs.ends.recv() => {
+                // What a client was told before it died is settled first.
+                self.settle(&mut inputs.fates);
+                self.world.process_ended(&whose);
                 // Many may end at once.
-                while let Ok(id) = inputs.ends.try_recv() {
-                    self.world.judge(&id);
+                while let Ok(whose) = inputs.ends.try_recv() {
+                    self.world.process_ended(&whose);
                 }
             }
             () = inputs.files.changed() => self.files_changed(inputs.files.take()),

@@ -2,26 +2,20 @@
 //!
 //! Queue first, then notify. An end is queued in the step of the database in which it is noted.
 
-use std::path::Path;
-use std::time::SystemTime;
-
 use serde_json::{Value, json};
 
 use super::alert::{self, Request};
 use super::kinds::Seen;
 use super::leases::{Fate, Guard};
-use super::monitors;
 use super::store::{Emission, Progress, Wants, nobody};
 use super::subscribers::Topic;
 use super::world::World;
+use super::{monitors, sessions};
 use crate::id::UnitId;
 use crate::record::Folder;
 use crate::wire::signal::{Attention, Pending, Signal, StreamEvent};
 use crate::wire::unit::{Kind, Unit};
 use crate::{neutral, stop, time};
-
-/// The longest id of a session, bytes.
-const NAME_LIMIT: usize = 200;
 
 impl World {
     /// What is to be told of the end of `unit`: what a monitor still had to say, then the end; and
@@ -33,7 +27,8 @@ impl World {
         words: &[StreamEvent],
     ) -> (Vec<Emission>, bool) {
         let asked = folder.and_then(|dir| std::fs::read_to_string(dir.file(stop::REQUESTED)).ok());
-        let request = Request::read(asked.as_deref());
+        let mut request = Request::read(asked.as_deref());
+        request.sessions = request.sessions.iter().map(|name| self.session_of(name)).collect();
         let mut to = self.addressees(unit);
         to.retain(|session| !request.is_by(session));
         let seen = Seen { unit, folder, events: None };
@@ -46,7 +41,8 @@ impl World {
         if let Some(attention) = alert::attention(unit, unit.terms.alerts, &request) {
             emissions.push(emission(&seen, attention, Told::End, &to));
         }
-        let rings = alert::rings(unit, &request);
+        let owner = sessions::owner(unit).map(|name| self.session_of(name));
+        let rings = alert::rings(unit, &request, owner.as_deref());
         (emissions, rings)
     }
 
@@ -85,23 +81,19 @@ impl World {
         true
     }
 
-    /// Who is to be told of `unit`: the session that owns it, else every session that lives in its
-    /// project, else the first one that will.
+    /// Who is to be told of `unit`: the session that owns it, while that lives, else every session
+    /// that lives in its project, else the first one that will. One that ends with its session is of
+    /// no interest to others.
     fn addressees(&mut self, unit: &Unit) -> Vec<String> {
-        if let Some(session) = owner(unit) {
-            return vec![session.to_owned()];
-        }
-        for (session, project) in self.subscribers.sessions() {
-            self.touch(&session, project.as_deref(), SystemTime::now());
+        self.touch_listeners();
+        match self.living_owner(unit) {
+            Some(Ok(session)) => return vec![session],
+            Some(Err(_)) if unit.terms.ends_with_session => return Vec::new(),
+            _ => {}
         }
         let project = unit.project.as_deref();
         let live = self.noted(|store| store.live_sessions(project)).unwrap_or_default();
         if live.is_empty() { vec![nobody(project)] } else { live }
-    }
-
-    /// A sign of life of `session`.
-    pub(super) fn touch(&self, session: &str, project: Option<&Path>, at: SystemTime) {
-        self.noted(|store| store.touch(session, project, at));
     }
 
     /// The bell: those who listen may come and drain.
@@ -114,8 +106,9 @@ impl World {
                     || json!({ "domain": "daemons", "unit": unit, "event": event }),
                 );
             }
-            let topic = Topic { sessions: &emission.to, ..Topic::about("signal", unit) };
-            self.subscribers.publish(&topic, || bell(unit, emission, *seq));
+            let sessions = self.names_of(&emission.to);
+            let topic = Topic { sessions: &sessions, ..Topic::about("signal", unit) };
+            self.subscribers.publish(&topic, || bell(unit, emission, &sessions, *seq));
         }
     }
 
@@ -177,24 +170,10 @@ impl World {
             }
             Fate::Broken(lease) => {
                 let Some(lease) = self.leases.end(lease) else { return };
-                let sessions = [lease.session];
-                let topic = Topic { sessions: &sessions, ..Topic::to_nobody("signal") };
-                let seq = lease.seqs.first();
-                self.subscribers
-                    .publish(&topic, || json!({ "seq": seq, "sessions": sessions, "again": true }));
+                self.ring_again(&lease.session, lease.seqs.first().copied());
             }
         }
     }
-}
-
-/// Whether `name` can be a session's. Any client makes its own.
-pub(super) fn is_session(name: &str) -> bool {
-    !name.is_empty() && name.len() <= NAME_LIMIT && !name.chars().any(char::is_control)
-}
-
-/// The session that owns `unit`.
-pub(super) fn owner(unit: &Unit) -> Option<&str> {
-    unit.session.as_deref().filter(|session| is_session(session))
 }
 
 /// What an emission tells.
@@ -220,8 +199,7 @@ fn emission(seen: &Seen<'_>, attention: Attention, told: Told, to: &[String]) ->
     }
 }
 
-fn bell(unit: &Unit, emission: &Emission, seq: u64) -> Value {
-    let sessions: Vec<&String> = emission.to.iter().filter(|s| !s.starts_with('\u{1}')).collect();
+fn bell(unit: &Unit, emission: &Emission, sessions: &[String], seq: u64) -> Value {
     json!({
         "seq": seq, "daemon_id": unit.id, "name": unit.name, "attention": emission.attention,
         "status": unit.status, "sessions": sessions,

@@ -3,8 +3,11 @@
 //! Live units with a folder are not here: their files are the truth. Only the daemon opens this
 //! file. A file that is not ours, damaged, or of a newer version is set aside, never deleted.
 
+mod aliases;
+mod digests;
 mod ends;
 mod file;
+mod lives;
 mod sessions;
 mod signals;
 
@@ -14,9 +17,11 @@ use std::path::{Path, PathBuf};
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
+pub(super) use aliases::ALIASES;
 pub(super) use ends::{End, Progress};
 use file::Unusable;
-pub(super) use sessions::nobody;
+pub(super) use lives::{Beginning, Begun};
+pub(super) use sessions::{LIFE, nobody};
 pub(super) use signals::{Emission, Wants};
 
 use crate::wire::reply::{LogLine, Message};

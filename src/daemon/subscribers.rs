@@ -99,7 +99,7 @@ pub(super) struct Filter {
     pub(super) types: Option<Vec<String>>,
     pub(super) unit: Option<UnitId>,
     pub(super) output: bool,
-    /// Of signals only those for this session, whatever their unit.
+    /// Of signals only those for this session, by whichever of its names, whatever their unit.
     pub(super) session: Option<String>,
     pub(super) scope: Scope,
 }
@@ -140,7 +140,7 @@ pub(super) struct Topic<'a> {
     pub(super) project: Option<&'a PathBuf>,
     /// Only for those who asked for output.
     pub(super) on_request: bool,
-    /// The sessions that a signal is for.
+    /// The sessions that a signal is for, by all of their names.
     pub(super) sessions: &'a [String],
 }
 

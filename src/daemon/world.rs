@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -14,10 +14,9 @@ use super::journal::note;
 use super::kinds::Seen;
 use super::leases::Leases;
 use super::live::{self, Found};
-use super::liveness::Liveness;
+use super::liveness::{Liveness, Whose};
 use super::monitors::Monitor;
 use super::ring::Ringer;
-use super::signals;
 use super::state::{Change, State};
 use super::store::Store;
 use super::subscribers::{Subscribers, Topic};
@@ -64,6 +63,8 @@ pub(super) struct World {
     pub(super) pressed_since: Option<Instant>,
     /// The name of `live/` in news.
     pub(super) live: Option<PathBuf>,
+    /// When to look for sessions that are dead.
+    pub(super) bury_at: Option<Instant>,
     pub(super) started_at: String,
     pub(super) socket: PathBuf,
     pub(super) stopping: bool,
@@ -90,6 +91,7 @@ impl World {
             unkept: HashMap::new(),
             pressed_since: None,
             live: None,
+            bury_at: None,
             started_at: time::now(),
             socket: PathBuf::new(),
             stopping: false,
@@ -112,6 +114,9 @@ impl World {
         self.scan();
         self.correct_marks();
         self.forget_lost();
+        self.bury();
+        self.end_orphans();
+        self.watch_clients();
     }
 
     /// What is kept for units that went without an end: their folder was removed.
@@ -192,6 +197,10 @@ impl World {
         self.judge(&id);
         self.look_at(&id);
         self.catch_up(&id);
+        if self.bury_at.is_some() {
+            // Before the dead are known, after a start, it is too early.
+            self.end_orphan(&id);
+        }
     }
 
     /// Puts a live agent in that has no record, and watches its process.
@@ -205,10 +214,7 @@ impl World {
 
     fn let_in(&mut self, unit: Unit, folder: Option<Folder>) {
         let id = unit.id.clone();
-        if let Some(session) = signals::owner(&unit) {
-            let started = time::parse(&unit.started_at).unwrap_or(SystemTime::UNIX_EPOCH);
-            self.touch(session, unit.project.as_deref(), started);
-        }
+        self.touch_owner(&unit);
         if self.state.get(&id).is_some() {
             self.noted(|store| store.forget_end(&id));
         }
@@ -221,7 +227,15 @@ impl World {
         let Some(entry) = self.state.live(id) else { return };
         let processes: Vec<os::Identity> =
             [&entry.unit.process, &entry.unit.runner].into_iter().flatten().cloned().collect();
-        self.liveness.watch(id, &processes.iter().collect::<Vec<_>>());
+        self.liveness.watch(&Whose::Unit(id.clone()), &processes.iter().collect::<Vec<_>>());
+    }
+
+    /// A process ended that somebody is known by.
+    pub(super) fn process_ended(&mut self, whose: &Whose) {
+        match whose {
+            Whose::Unit(id) => self.judge(id),
+            Whose::Session(_) => self.bury(),
+        }
     }
 
     /// It said something of itself.

@@ -74,11 +74,15 @@ pub fn run(plan: &Plan, on_start: impl FnOnce(&Unit)) -> Result<(Unit, End)> {
         // Not before: the terminal that we leave here is told of our caller.
         let _ = rustix::process::setsid();
     }
+    let mut limits = plan.limits.clone();
+    limits::take_scope(&mut limits);
+    limits::note(&limits, &mut unit);
     let mut files = open_record(&mut unit, plan);
     let clock = Instant::now();
-    let spawn = || limits::within(&plan.limits, || spawn::spawn(plan, &unit));
+    let mut spawn = || limits::within(&mut limits, || spawn::spawn(plan, &unit));
     let caught = Signals::catch(spawn::on_pty(plan));
     let started = caught.and_then(|signals| Ok((signals, spawn()?)));
+    limits::note(&limits, &mut unit);
     let (mut signals, mut child) = match started {
         Ok(started) => started,
         Err(error) => {
@@ -106,15 +110,17 @@ pub fn run(plan: &Plan, on_start: impl FnOnce(&Unit)) -> Result<(Unit, End)> {
     let mut keeps = Keeps { signals: &mut signals, capture: &mut capture, events: &mut events };
     let end = relay::relay(&mut child, &mut keeps, plan, &unit.id, helpers);
     let ended = (end, clock.elapsed());
-    let end = go_on(plan, &mut unit, &files, &mut keeps, ended);
+    let end = go_on(plan, &mut unit, &mut limits, &files, &mut keeps, ended);
     let lasted = clock.elapsed();
     events.iter_mut().for_each(Events::note_cut);
+    limits::count_kills(&mut limits);
+    limits::note(&limits, &mut unit);
     capture.finish(&mut unit.logs);
     files.follow(capture.place(), &mut unit);
     unit.git = files.folder().and_then(scripts::git).unwrap_or_default();
     left::note(&mut unit, end);
+    stop::cgroup::remove(&unit);
     settle::finish(&mut unit, files.folder(), end, lasted);
-    limits::lift(&plan.limits);
     Ok((unit, end))
 }
 
@@ -136,6 +142,7 @@ fn runs(unit: &mut Unit, child: &spawn::Child) {
 fn go_on(
     plan: &Plan,
     unit: &mut Unit,
+    limits: &mut limits::Limits,
     files: &Files,
     keeps: &mut Keeps<'_>,
     (mut end, mut lasted): (End, Duration),
@@ -161,7 +168,9 @@ fn go_on(
             break;
         }
         let clock = Instant::now();
-        end = match limits::within(&plan.limits, || spawn::spawn(plan, unit)) {
+        let started = limits::within(limits, || spawn::spawn(plan, unit));
+        limits::note(limits, unit);
+        end = match started {
             Ok(mut child) => {
                 runs(unit, &child);
                 files.save(unit);
@@ -220,9 +229,6 @@ fn describe(plan: &Plan, script: Option<&[u8]>) -> Unit {
     unit.stream_logs = plan.stream;
     unit.terms = Terms { background: plan.detached, ..plan.terms.clone() };
     unit.runner = Identity::own();
-    if !plan.limits.is_empty() {
-        unit.metadata.insert("limits".to_owned(), plan.limits.clone().into());
-    }
     unit
 }
 
@@ -246,6 +252,8 @@ fn open_record(unit: &mut Unit, plan: &Plan) -> Files {
     if let Some(folder) = &files.folder {
         unit.logs.events = Some(folder.events());
         files.save(unit);
+        // Before there is anything to read, or anybody who reads it.
+        seals::keep(folder);
         if plan.register {
             let _ = folder.link_live(&unit.id);
         }
@@ -294,7 +302,6 @@ impl Files {
     /// Keeps what the command started from. Git is a child of ours until it is done.
     fn keep(&self, unit: &Unit, script: Option<&[u8]>) -> Option<std::process::Child> {
         let folder = self.folder()?;
-        seals::keep(folder);
         if let Some(text) = script {
             kept::script(folder, &unit.script.sha256, text);
         }

@@ -1,7 +1,8 @@
 //! A cgroup (version 2) of a unit's own, where this user may make one.
 //!
 //! It is made beside or above the one we are in, wherever the needed controllers are ours to use;
-//! everything is tried for real and taken back when it fails, as nothing else tells for sure.
+//! everything is tried for real and taken back when it fails, as nothing else tells for sure. Where
+//! processes are, controllers cannot be handed on: only the root of all may have both.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,7 +23,8 @@ pub(super) fn make(limit: &Limit) -> Option<(PathBuf, PathBuf)> {
     let own = memberships.lines().find_map(|line| line.strip_prefix("0::/"))?;
     let home = mount.join(own);
     let within = home.ancestors().take_while(|dir| dir.starts_with(mount));
-    let made = within.filter(|dir| may_move(dir)).find_map(|dir| make_in(dir, limit))?;
+    let fit = |dir: &&Path| may_move(dir) && may_hand_on(dir);
+    let made = within.filter(fit).find_map(|dir| make_in(dir, &home, limit))?;
     Some((made, home))
 }
 
@@ -31,42 +33,63 @@ fn may_move(dir: &Path) -> bool {
     fs::OpenOptions::new().write(true).open(dir.join("cgroup.procs")).is_ok()
 }
 
-fn make_in(parent: &Path, limit: &Limit) -> Option<PathBuf> {
+/// Nobody is in it, or it is the root.
+fn may_hand_on(dir: &Path) -> bool {
+    let processes = fs::read_to_string(dir.join("cgroup.procs"));
+    !dir.join("cgroup.type").exists() || processes.is_ok_and(|pids| pids.is_empty())
+}
+
+fn make_in(parent: &Path, home: &Path, limit: &Limit) -> Option<PathBuf> {
     let settings = settings(limit);
-    enable(parent, &settings);
+    let enabled = enable(parent, &settings);
     let mut name = [0_u8; 6];
     getrandom::fill(&mut name).ok()?;
     let made = parent.join(format!("ig-{}", crate::hash::hex(&name)));
-    fs::create_dir(&made).ok()?;
-    // Only files that the kernel made: a controller that is not there has none.
-    let set = |(_, file, value): &(&str, &str, String)| {
-        let mut file = fs::OpenOptions::new().write(true).open(made.join(file))?;
-        std::io::Write::write_all(&mut file, value.as_bytes())
-    };
-    if settings.iter().all(|setting| set(setting).is_ok()) {
-        return Some(made);
+    if fs::create_dir(&made).is_ok() {
+        let set = |(_, file, value): &Setting| write(&made.join(file), value);
+        if settings.iter().all(set) && can_be_entered(&made, home) {
+            // Where there is swap, it would be used first, and there may be lots of it.
+            write(&made.join("memory.swap.max"), "0");
+            return Some(made);
+        }
+        let _ = fs::remove_dir(&made);
     }
-    let _ = fs::remove_dir(&made);
+    for controller in enabled {
+        write(&parent.join("cgroup.subtree_control"), &format!("-{controller}"));
+    }
     None
 }
 
+/// Goes there and back.
+fn can_be_entered(made: &Path, home: &Path) -> bool {
+    let enter = |dir: &Path| write(&dir.join("cgroup.procs"), "0");
+    enter(made) && enter(home)
+}
+
+/// Writes into a file that the kernel made: a controller that is not there has none.
+fn write(file: &Path, value: &str) -> bool {
+    let file = fs::OpenOptions::new().write(true).open(file);
+    file.and_then(|mut file| std::io::Write::write_all(&mut file, value.as_bytes())).is_ok()
+}
+
+type Setting = (&'static str, &'static str, String);
+
 /// Controller, file, value.
-fn settings(limit: &Limit) -> Vec<(&'static str, &'static str, String)> {
+fn settings(limit: &Limit) -> Vec<Setting> {
     let memory = limit.memory.map(|bytes| ("memory", "memory.max", bytes.to_string()));
     let share = |cores: f64| format!("{:.0} {PERIOD:.0}", (cores * PERIOD).max(1000.0));
     let cpu = limit.cpu.map(|cores| ("cpu", "cpu.max", share(cores)));
     memory.into_iter().chain(cpu).collect()
 }
 
-/// Makes the controllers available to children, when they are not and that is ours to decide.
-fn enable(parent: &Path, settings: &[(&str, &str, String)]) {
+/// Makes the controllers available to children, as far as that is ours to decide. Returns those that
+/// were not before.
+fn enable(parent: &Path, settings: &[Setting]) -> Vec<&'static str> {
     let file = parent.join("cgroup.subtree_control");
-    let enabled = fs::read_to_string(&file).unwrap_or_default();
-    for (controller, ..) in settings {
-        if !enabled.split_whitespace().any(|known| known == *controller) {
-            let _ = fs::write(&file, format!("+{controller}"));
-        }
-    }
+    let before = fs::read_to_string(&file).unwrap_or_default();
+    let is_new = |name: &&str| !before.split_whitespace().any(|known| known == *name);
+    let wanted = settings.iter().map(|(controller, ..)| *controller).filter(is_new);
+    wanted.filter(|name| write(&file, &format!("+{name}"))).collect()
 }
 
 #[cfg(test)]
@@ -86,10 +109,25 @@ mod tests {
     }
 
     #[test]
+    fn where_processes_are_nothing_can_be_handed_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+        write("cgroup.procs", "1\n");
+        assert!(may_hand_on(dir.path()), "the root");
+        write("cgroup.type", "domain\n");
+        assert!(!may_hand_on(dir.path()));
+        write("cgroup.procs", "");
+        assert!(may_hand_on(dir.path()));
+    }
+
+    #[test]
     fn a_folder_without_controllers_is_left_as_it_was() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("cgroup.subtree_control"), "").unwrap();
-        assert_eq!(make_in(dir.path(), &Limit { memory: Some(1 << 30), cpu: None }), None);
+        assert_eq!(
+            make_in(dir.path(), dir.path(), &Limit { memory: Some(1 << 30), cpu: None }),
+            None
+        );
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 }

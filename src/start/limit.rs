@@ -8,8 +8,9 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 
-use super::cgroup;
+use super::{cgroup, scope};
 use crate::error::Result;
+use crate::wire::unit::Unit;
 
 /// What was asked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -31,6 +32,13 @@ pub enum Means {
         made: PathBuf,
         /// The runner goes back there.
         home: PathBuf,
+        /// What it holds to.
+        limit: Limit,
+    },
+    /// A cgroup that systemd makes for the runner and all it starts.
+    Scope {
+        /// Its name.
+        name: String,
         /// What it holds to.
         limit: Limit,
     },
@@ -58,6 +66,9 @@ impl Limit {
         if *self == Self::default() {
             return Ok(Means::None);
         }
+        if let Some(name) = scope::name(self) {
+            return Ok(Means::Scope { name, limit: *self });
+        }
         Ok(match cgroup::make(self) {
             Some((made, home)) => Means::Cgroup { made, home, limit: *self },
             None => Means::Rlimit(*self),
@@ -66,6 +77,14 @@ impl Limit {
 }
 
 impl Means {
+    /// What to write before the runner's own words.
+    pub(super) fn prefix(&self) -> Vec<String> {
+        match self {
+            Self::Scope { name, limit } => scope::words(name, limit),
+            _ => Vec::new(),
+        }
+    }
+
     /// The words that tell the runner.
     pub(super) fn options(&self) -> Vec<String> {
         let facts = self.facts();
@@ -83,6 +102,9 @@ impl Means {
             Self::Cgroup { made, home, limit } => {
                 json!({"by": "cgroup", "memory": limit.memory, "cpu": limit.cpu, "cgroup": made, "home": home})
             }
+            Self::Scope { name, limit } => {
+                json!({"by": "cgroup", "memory": limit.memory, "cpu": limit.cpu, "scope": format!("{name}.scope")})
+            }
             Self::Rlimit(limit) => {
                 let free: Vec<&str> = limit.cpu.iter().map(|_| "cpu").collect();
                 json!({"by": "rlimit", "memory": limit.memory, "not_held": free})
@@ -91,31 +113,29 @@ impl Means {
         facts.as_object().cloned().unwrap_or_default()
     }
 
-    /// Says on stderr how the limit is held, and what is not.
-    pub(super) fn tell(&self) {
-        match self {
-            Self::None => {}
-            Self::Cgroup { .. } => {
-                eprintln!("limit: held by a cgroup, for all its processes together");
-            }
-            Self::Rlimit(limit) => {
-                if limit.memory.is_some() {
-                    eprintln!(
-                        "limit: no cgroup can be had here; memory is held by an rlimit, for each process"
-                    );
-                }
-                if limit.cpu.is_some() {
-                    eprintln!("limit: no cgroup can be had here; cpu is NOT limited");
-                }
-            }
-        }
-    }
-
     /// Nothing was started.
     pub(super) fn undo(&self) {
         if let Self::Cgroup { made, .. } = self {
             let _ = std::fs::remove_dir(made);
         }
+    }
+}
+
+/// Says on stderr how the limit of `unit` is held, and what is not.
+pub(super) fn tell(unit: &Unit) {
+    let Some(limits) = unit.metadata.get("limits").and_then(Value::as_object) else { return };
+    if limits.contains_key("cgroup") {
+        eprintln!("limit: held by a cgroup, for all its processes together");
+        return;
+    }
+    if limits.get("memory").is_some_and(|memory| !memory.is_null()) {
+        eprintln!(
+            "limit: no cgroup can be had here; memory is held by an rlimit, for each process"
+        );
+    }
+    for what in limits.get("not_held").and_then(Value::as_array).into_iter().flatten() {
+        let what = what.as_str().unwrap_or_default();
+        eprintln!("limit: no cgroup can be had here; {what} is NOT limited");
     }
 }
 

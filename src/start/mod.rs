@@ -12,8 +12,11 @@ mod cgroup;
 pub mod kind;
 pub mod limit;
 pub mod name;
+mod scope;
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use crate::autostart;
@@ -21,7 +24,7 @@ use crate::error::{Error, Result, exit};
 use crate::neutral;
 use crate::run::Plan;
 use crate::wire::unit::{Kind, Terms, Unit};
-use limit::Limit;
+use limit::{Limit, Means};
 use name::Names;
 
 /// A unit to be started.
@@ -59,7 +62,11 @@ impl Order {
             None => names.unique(&plan.name),
         };
         let means = self.limit.prepare()?;
-        let mut command = Command::new(runner()?);
+        let mut command = wrapped(&means.prefix(), &runner()?);
+        if self.register && matches!(means, Means::Scope { .. }) {
+            // Or the runner would start it, and it would be part of the unit.
+            let _ = autostart::ensure();
+        }
         command.args(["run", "--detach", "--kind", self.kind.word(), "--name", &name]);
         command.args(["--terms", &serde_json::to_string(&self.terms).unwrap_or_default()]);
         command.args(self.pty.then_some("--pty"));
@@ -71,9 +78,17 @@ impl Order {
         let child = command.spawn();
         let child = child.map_err(|e| Error::new(format!("cannot start the runner: {e}")))?;
         let unit = hear(child, &plan).inspect_err(|_| means.undo())?;
-        means.tell();
+        limit::tell(&unit);
         Ok(unit)
     }
+}
+
+fn wrapped(prefix: &[String], program: &Path) -> Command {
+    let words = prefix.iter().map(OsStr::new).chain([program.as_os_str()]);
+    let words: Vec<&OsStr> = words.collect();
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]);
+    command
 }
 
 fn runner() -> Result<std::path::PathBuf> {

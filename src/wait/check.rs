@@ -9,6 +9,7 @@ use super::spec::{Spec, Until};
 use crate::logs::Row;
 use crate::neutral;
 use crate::os::{self, Identity};
+use crate::port;
 use crate::record::output::Reader;
 use crate::record::{Folder, events};
 use crate::stop;
@@ -187,8 +188,7 @@ fn elsewhere(port: u16, own: &[u16]) -> String {
     let list: Vec<String> = own.iter().map(u16::to_string).collect();
     let others =
         if list.is_empty() { String::new() } else { format!(" (but on {})", list.join(", ")) };
-    let holder = os::port_owner(port).map(|owner| {
-        format!("; port {port} is held by pid {} ({})", owner.pid, neutral::line(&owner.command))
-    });
+    let holder = os::port_owner(port)
+        .map(|owner| format!("; port {port} is held by {}", port::whose(&owner)));
     format!("it does not listen on port {port}{others}{}", holder.unwrap_or_default())
 }

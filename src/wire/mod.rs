@@ -2,13 +2,16 @@
 //!
 //! std and serde only, shared by `ig`, `ig-agent` and the daemon. [`request`] holds what may be
 //! asked, [`reply`] what comes back, [`frame`] the lines, [`client`] a blocking caller. [`unit`] is what most of
-//! it is about, [`signal`] what is told of it, and [`read`] takes one from JSON.
+//! it is about, [`signal`] what is told of it, and [`read`] takes one from JSON; `session` holds what
+//! sessions are answered.
 
 pub mod client;
 pub mod frame;
 pub mod read;
 pub mod reply;
 pub mod request;
+#[cfg(feature = "full")]
+pub mod session;
 pub mod signal;
 pub mod unit;
 

@@ -195,6 +195,7 @@ pub fn terms(mut from: Fields) -> Terms {
         restart: from.text("restart"),
         limit: from.text("limit"),
         persistent: from.flag("persistent"),
+        ends_with_session: from.flag("ends_with_session"),
         alerts: alerts(from.fields("alerts")),
     }
 }
@@ -234,6 +235,7 @@ mod tests {
         (unit.logs.dropped_event_bytes, unit.logs.dropped_events) = (2, 3);
         unit.metadata.insert("batch".into(), 7.into());
         unit.terms.group = Some("back".into());
+        unit.terms.ends_with_session = true;
         unit.terms.alerts.on_kill = true;
         unit.restarts = 3;
         unit.env_names = vec!["HOME".into()];

@@ -46,6 +46,10 @@ pub enum Request {
     UnitEvict(Which),
     #[serde(rename = "unit.alerts")]
     UnitAlerts(UnitAlerts),
+    #[serde(rename = "session.begin")]
+    SessionBegin(SessionBegin),
+    #[serde(rename = "session.end")]
+    SessionEnd(SessionEnd),
     #[serde(rename = "signal.drain")]
     SignalDrain(SignalDrain),
     #[serde(rename = "signal.pending")]
@@ -55,7 +59,7 @@ pub enum Request {
 }
 
 /// Every method by name; what is not here is answered with `method_not_found`.
-pub const METHODS: [&str; 20] = [
+pub const METHODS: [&str; 22] = [
     "hello",
     "daemon.status",
     "daemon.stop",
@@ -73,6 +77,8 @@ pub const METHODS: [&str; 20] = [
     "unit.stop",
     "unit.evict",
     "unit.alerts",
+    "session.begin",
+    "session.end",
     "signal.drain",
     "signal.pending",
     "event.subscribe",
@@ -277,6 +283,33 @@ pub struct UnitAlerts {
     /// Which ends.
     #[serde(flatten)]
     pub choice: Choice,
+}
+
+/// A session begins, or goes on: a sign that it lives.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct SessionBegin {
+    /// The session's id, of the client's making.
+    pub session: String,
+    /// The project it works in.
+    #[serde(default)]
+    pub project: Option<PathBuf>,
+    /// The client's process: when it ends, so does the session, and while it lives, so does the
+    /// session. The one that was named last counts.
+    #[serde(default)]
+    pub pid: Option<u32>,
+    /// Other ids of the same conversation, sixteen at most. From now on each of them means this
+    /// session, in every call; what waited under any of them waits for it, each signal once. One that
+    /// was a living session's already makes the two one; of one that ended only this id is taken.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+}
+
+/// A session is over. What waits for it goes to other sessions of its project, units that end with it
+/// are stopped, and it is told nothing more; until it gives a sign of life again.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct SessionEnd {
+    /// Any of its ids.
+    pub session: String,
 }
 
 /// A session and where it works. Each call that names one is a sign that the session lives.

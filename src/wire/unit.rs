@@ -271,6 +271,8 @@ pub struct Terms {
     pub limit: Option<String>,
     /// A monitor that does not end with its session.
     pub persistent: bool,
+    /// It is stopped when the session that owns it ends. Without such a session it lives on.
+    pub ends_with_session: bool,
     /// Which ends are told.
     pub alerts: Alerts,
 }

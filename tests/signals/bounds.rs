@@ -59,30 +59,41 @@ fn a_queue_that_is_too_long_is_folded_and_says_so() {
 }
 
 #[test]
-fn databases_of_earlier_versions_are_taken_over() {
-    for version in [1, 2] {
-        let world = Sandbox::with_project();
-        world.ok(&["daemon", "start"]);
-        world.ok(&["daemon", "send", "hello"]);
-        world.ok(&["daemon", "stop"]);
-        let path = world.state().join("state.db");
-        let db = rusqlite::Connection::open(&path).unwrap();
-        let added = ["ends", "monitors", "sessions", "signals", "deliveries"];
-        for table in added.iter().filter(|_| version == 1) {
-            db.execute_batch(&format!("DROP TABLE {table}")).unwrap();
-        }
-        if version == 2 {
-            db.execute_batch("CREATE TABLE alerts (unit TEXT PRIMARY KEY, alerts TEXT)").unwrap();
-        }
-        db.pragma_update(None, "user_version", version).unwrap();
-        drop(db);
-        let started = world.ig(&["daemon", "start"]);
-        assert_eq!(crate::support::stderr(&started), "");
-        assert_eq!(world.json(&["daemon", "messages", "--json"])["messages"][0]["text"], "hello");
-        start(&world, "s", "job", "exit 1");
-        wait_for_ends(&world);
-        assert_eq!(drain(&world, "s").len(), 1);
+fn a_database_of_the_first_version_is_taken_over() {
+    let world = Sandbox::with_project();
+    world.ok(&["daemon", "start"]);
+    world.ok(&["daemon", "send", "hello"]);
+    world.ok(&["daemon", "stop"]);
+    let path = world.state().join("state.db");
+    let db = rusqlite::Connection::open(&path).unwrap();
+    let second = ["ends", "monitors", "sessions", "signals", "deliveries"];
+    let third = ["aliases", "clients", "ended", "told"];
+    for table in second.iter().chain(&third) {
+        db.execute_batch(&format!("DROP TABLE {table}")).unwrap();
     }
+}
+
+#[test]
+fn a_database_of_the_second_version_is_taken_over_with_all_that_waits() {
+    let world = Sandbox::with_project();
+    world.ok(&["daemon", "start"]);
+    world.ok(&["daemon", "stop"]);
+    let path = world.state().join("state.db");
+    std::fs::remove_file(&path).unwrap();
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs().to_string();
+    let old = include_str!("../fixtures/state-v2.sql")
+        .replace("NOW", &now)
+        .replace("PROJECT", &world.project().display().to_string());
+    rusqlite::Connection::open(&path).unwrap().execute_batch(&old).unwrap();
+    let started = world.ig(&["daemon", "start"]);
+    assert_eq!(crate::support::stderr(&started), "");
+    assert_eq!(world.json(&["daemon", "messages", "--json"])["messages"][0]["text"], "hello");
+    let seqs = |session: &str| -> Vec<u64> {
+        drain(&world, session).iter().map(|signal| signal["seq"].as_u64().unwrap()).collect()
+    };
+    assert_eq!((seqs("owner"), seqs("reader")), (vec![1, 2, 3, 4, 5], vec![2]));
+    let listed = Raw::greeted(&world).ok("unit.list", &json!({ "all": true, "ended": true }));
+    assert_eq!(listed["units"].as_array().unwrap().len(), 3);
 }
 
 #[test]

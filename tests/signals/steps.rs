@@ -78,7 +78,7 @@ fn has_answered(world: &Sandbox) -> bool {
 
 /// Kills the daemon at step after step, until it lives through `act`; after each, `check` looks with
 /// a daemon that is sound. `act` waits for its effect or for the daemon's death.
-fn at_every_step(
+pub(crate) fn at_every_step(
     world: &Sandbox,
     act: impl Fn(usize, &mut dyn FnMut() -> bool),
     check: impl Fn(usize),

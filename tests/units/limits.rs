@@ -1,7 +1,7 @@
 //! `--limit`: held by a cgroup where one can be had, else by an rlimit, and said which.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 use idlergear::os::Identity;
 
@@ -53,6 +53,76 @@ fn cgroup() -> Option<PathBuf> {
     Some(home)
 }
 
+/// A cgroup of its own for one test.
+fn made_in(home: &Path, name: &str) -> PathBuf {
+    let made = home.join(format!("ig-{name}-{}", std::process::id()));
+    std::fs::create_dir(&made).unwrap();
+    made
+}
+
+/// The runner of `script`, told that `cgroup` is to hold it.
+fn run_in(world: &World, name: &str, limits: &serde_json::Value, script: &str) -> Child {
+    let mut run = world.0.command("ig-agent");
+    run.args(["run", "--detach", "--name", name]);
+    run.args(["--limits", &limits.to_string(), "--", script]);
+    run.stdout(Stdio::null()).spawn().unwrap()
+}
+
+#[test]
+fn a_cgroup_that_went_away_is_not_said_to_hold() {
+    let world = World::new();
+    let gone = "/sys/fs/cgroup/ig-gone";
+    let limits = serde_json::json!({"by": "cgroup", "cgroup": gone, "home": "/sys/fs/cgroup",
+        "memory": 100 << 20, "cpu": 1.0});
+    run_in(&world, "free", &limits, "ulimit -v").wait().unwrap();
+    let limits = world.unit("free")["metadata"]["limits"].clone();
+    assert_eq!((&limits["by"], &limits["not_held"][0]), (&"rlimit".into(), &"cpu".into()));
+    assert!(limits["cgroup"].is_null(), "{limits}");
+    assert_eq!(world.ok(&["output", "free"]), "102400\n");
+}
+
+/// Nothing tells whose it is but the cgroup.
+#[test]
+fn sweep_finds_who_is_left_in_the_cgroup() {
+    let Some(home) = cgroup() else {
+        eprintln!("SKIPPED: no cgroup can be made here");
+        return;
+    };
+    let world = World::new();
+    let made = made_in(&home, "left");
+    let limits = serde_json::json!({"by": "cgroup", "cgroup": made, "home": home});
+    let script = "(env -i setsid setsid sleep 60 >/dev/null 2>&1 &); exit 3";
+    run_in(&world, "leaves", &limits, script).wait().unwrap();
+    assert_eq!(world.end_of("leaves"), 3);
+    let inside = || std::fs::read_to_string(made.join("cgroup.procs")).unwrap_or_default();
+    wait_until("it is on its own", || inside().lines().count() == 1);
+    assert!(stderr(&world.ig(&["clear"])).contains("kept 1"));
+    let pid = inside().trim().to_owned();
+    assert!(world.ok(&["sweep"]).contains(&pid));
+    world.ok(&["sweep", "--stop", "leaves"]);
+    assert!(!made.exists());
+    assert!(world.ok(&["clear"]).contains("forgot 1"));
+}
+
+#[test]
+fn the_daemon_removes_the_cgroup_of_a_runner_that_was_killed() {
+    let Some(home) = cgroup() else {
+        eprintln!("SKIPPED: no cgroup can be made here");
+        return;
+    };
+    let world = World::new();
+    let made = made_in(&home, "killed");
+    let limits = serde_json::json!({"by": "cgroup", "cgroup": made, "home": home});
+    let mut runner = run_in(&world, "alone", &limits, "exec sleep 60");
+    wait_until("it runs", || !world.unit("alone")["pid"].is_null());
+    world.ok(&["daemon", "start"]);
+    runner.kill().unwrap();
+    runner.wait().unwrap();
+    let process = serde_json::from_value(world.unit("alone")["process"].clone()).unwrap();
+    assert!(idlergear::os::signal(&process, rustix::process::Signal::KILL));
+    wait_until("it is gone", || !made.exists());
+}
+
 /// What descends from nobody, is in no group and bears no mark is still in the cgroup.
 #[test]
 fn a_cgroup_holds_the_whole_tree_and_is_gone_afterwards() {
@@ -61,8 +131,7 @@ fn a_cgroup_holds_the_whole_tree_and_is_gone_afterwards() {
         return;
     };
     let world = World::new();
-    let made = home.join(format!("ig-test-{}", std::process::id()));
-    std::fs::create_dir(&made).unwrap();
+    let made = made_in(&home, "test");
     let limits = serde_json::json!({"by": "cgroup", "cgroup": made, "home": home}).to_string();
     let script = "cat /proc/self/cgroup
         (env -i setsid setsid sleep 60 &); sleep 60; true";

@@ -99,3 +99,30 @@ fn projects_have_names_of_their_own() {
         assert!(command.current_dir(dir).output().unwrap().status.success());
     }
 }
+
+#[test]
+fn what_is_said_of_a_name_can_be_typed() {
+    let world = World::new();
+    let started = world.ig(&["start", "it's two", "--", "sleep 60"]);
+    let said = stderr(&started);
+    assert!(said.contains(r"end it with `ig stop 'it'\''s two'`"), "{said}");
+    world.ok(&["stop", "it's two"]);
+    let folder = world.ig(&["start", "--", "/tmp"]);
+    assert_eq!(folder.status.code(), Some(126));
+    assert!(stderr(&folder).contains("it is a folder") && !stderr(&folder).contains("chmod"));
+}
+
+#[test]
+fn up_says_what_a_unit_that_runs_already_does_not_have() {
+    let world = World::new();
+    let up = |wishes: &[&str]| {
+        let answer = world.ig(&[&["up", "web"], wishes, &["--", "sleep", "60"]].concat());
+        assert!(answer.status.success());
+        stderr(&answer)
+    };
+    up(&["--group", "g"]);
+    assert!(!up(&["--group", "g", "--restart", "no"]).contains("asked for now"));
+    let said = up(&["--group", "g", "--limit", "memory=100M", "--restart", "always"]);
+    assert!(said.contains("without the --restart, --limit asked for now: ig stop b"), "{said}");
+    world.ok(&["stop", "web"]);
+}

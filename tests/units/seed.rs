@@ -104,7 +104,7 @@ fn what_was_asked_for_is_in_the_record() {
     let unit = world.unit(&id);
     let expected = serde_json::json!({
         "group": "back", "background": true, "ready_when": "match:working",
-        "restart": "on-failure:2", "limit": null, "persistent": true,
+        "restart": "on-failure:2", "limit": null, "persistent": true, "ends_with_session": false,
         "alerts": {"on_failure": false, "on_success": true, "on_kill": true},
     });
     assert_eq!(unit["terms"], expected);

@@ -12,6 +12,8 @@ mod message_ack;
 mod message_list;
 mod message_send;
 mod page;
+mod session_begin;
+mod session_end;
 mod signal_drain;
 mod signal_pending;
 mod unit_alerts;
@@ -64,6 +66,8 @@ pub(super) fn dispatch(world: &mut World, pid: Option<u32>, request: Request) ->
         },
         Request::UnitEvict(params) => value(unit_evict::handle(world, &params)),
         Request::UnitAlerts(params) => value(unit_alerts::handle(world, &params)),
+        Request::SessionBegin(params) => value(session_begin::handle(world, &params)),
+        Request::SessionEnd(params) => value(session_end::handle(world, &params)),
         Request::SignalDrain(params) => return Answered::Now(signal_drain::handle(world, &params)),
         Request::SignalPending(params) => value(signal_pending::handle(world, &params)),
         Request::EventSubscribe(params) => {

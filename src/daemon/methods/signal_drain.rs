@@ -2,20 +2,21 @@
 
 use serde_json::json;
 
+use super::Answer;
 use super::page::Room;
-use super::{Answer, invalid};
+use super::session_begin::check_name;
 use crate::daemon::connection::{Parcel, Reply};
-use crate::daemon::signals::is_session;
 use crate::daemon::store::Wants;
 use crate::daemon::world::World;
 use crate::wire::request::{Drainer, SignalDrain};
 use crate::wire::signal::{Signal, Signals};
 
 pub(super) fn handle(world: &mut World, params: &SignalDrain) -> Reply {
-    if let Err(error) = arrive(world, &params.drainer) {
-        return Reply::of(Err(error));
-    }
-    let session = &params.drainer.session;
+    let session = match arrive(world, &params.drainer) {
+        Ok(session) => session,
+        Err(error) => return Reply::of(Err(error)),
+    };
+    let session = session.as_str();
     world.drained(session, &params.ack);
     let (mut room, mut left) = (Room::new(), params.limit);
     let take = |signal: &Signal| {
@@ -36,15 +37,11 @@ pub(super) fn handle(world: &mut World, params: &SignalDrain) -> Reply {
     Reply { signals: guard.map(parcel), ..Reply::of(result) }
 }
 
-/// A session says that it is there.
-pub(super) fn arrive(world: &mut World, drainer: &Drainer) -> Answer<()> {
-    let name = &drainer.session;
-    if !is_session(name) {
-        return Err(invalid("a `session` is named by up to 200 bytes, none of them a control"));
-    }
+/// A session says that it is there. Returns the name that it is kept under.
+pub(super) fn arrive(world: &mut World, drainer: &Drainer) -> Answer<String> {
+    check_name(&drainer.session)?;
     // What ended before it was asked for is in the answer.
     world.scan();
     world.notice_ends();
-    world.touch(name, drainer.project.as_deref(), std::time::SystemTime::now());
-    Ok(())
+    Ok(world.touch(&drainer.session, drainer.project.as_deref()))
 }

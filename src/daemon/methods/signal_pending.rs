@@ -7,6 +7,6 @@ use crate::wire::request::Drainer;
 use crate::wire::signal::Pending;
 
 pub(super) fn handle(world: &mut World, params: &Drainer) -> Answer<Pending> {
-    arrive(world, params)?;
-    Ok(world.pending(&params.session))
+    let session = arrive(world, params)?;
+    Ok(world.pending(&session))
 }

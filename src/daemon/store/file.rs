@@ -59,12 +59,34 @@ const SECOND: &str = "
     CREATE INDEX delivery_of ON deliveries (seq);
 ";
 
-/// What version 3 left out: which ends are told is kept beside the record (`record::alerts`).
-const THIRD: &str = "DROP TABLE alerts;";
+/// What version 3 added: sessions that begin and end, under several names.
+///
+/// A session has one name that all of this is kept under; its others are in `aliases`. `clients` are
+/// the processes whose end is their session's, `ended` the sessions that had an end and no sign of
+/// life since. A row of `told` is a signal that a session was told while another has still to be: two
+/// sessions that turn out to be one are not told it twice. `kept` is since when a signal waits for
+/// the first session to come, where that is not since it was made. Which ends are told is kept beside
+/// the record (`record::alerts`).
+const THIRD: &str = "
+    CREATE TABLE aliases (
+        alias TEXT PRIMARY KEY, session TEXT NOT NULL, made INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE INDEX alias_of ON aliases (session, made);
+    CREATE TABLE clients (
+        session TEXT PRIMARY KEY, process TEXT NOT NULL, named INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE ended (session TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE told (
+        session TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (session, seq)) WITHOUT ROWID;
+    CREATE INDEX told_of ON told (seq);
+    ALTER TABLE deliveries ADD COLUMN kept TEXT;
+    DROP TABLE alerts;
+";
+
+/// What each version added to the one before.
+const STEPS: [&str; 3] = [FIRST, SECOND, THIRD];
 
 /// Makes every table in an empty database.
 pub(super) fn make_tables(db: &Connection) -> Sqlite<()> {
-    [FIRST, SECOND, THIRD].into_iter().try_for_each(|step| db.execute_batch(step))
+    STEPS.iter().try_for_each(|step| db.execute_batch(step))
 }
 
 /// Begins the numbers of signals and messages after those of every database that was at `path`
@@ -177,8 +199,7 @@ fn check(db: &Connection, path: &Path) -> Result<(), Unusable> {
     match (number("application_id")?, number("user_version")?) {
         (0, 0) if tables == 0 => make_ours(db, path).map_err(Unusable::from),
         (APPLICATION, VERSION) => Ok(()),
-        (APPLICATION, 1) => upgrade(db, &[SECOND, THIRD]).map_err(Unusable::from),
-        (APPLICATION, 2) => upgrade(db, &[THIRD]).map_err(Unusable::from),
+        (APPLICATION, version @ 1..VERSION) => upgrade(db, version).map_err(Unusable::from),
         (APPLICATION, version) => Err(Unusable::Newer(version)),
         _ => Err(Unusable::Foreign),
     }
@@ -195,10 +216,11 @@ fn make_ours(db: &Connection, path: &Path) -> Sqlite<()> {
     change.commit()
 }
 
-/// From an earlier version, by `steps`.
-fn upgrade(db: &Connection, steps: &[&str]) -> Sqlite<()> {
+/// From an older version to ours, in one step.
+fn upgrade(db: &Connection, version: i64) -> Sqlite<()> {
     let change = db.unchecked_transaction()?;
-    steps.iter().try_for_each(|step| change.execute_batch(step))?;
+    let known = usize::try_from(version).unwrap_or_default();
+    STEPS.iter().skip(known).try_for_each(|step| change.execute_batch(step))?;
     change.pragma_update(None, "user_version", VERSION)?;
     change.commit()
 }

@@ -1,19 +1,17 @@
 //! The queue of signals, bounded for each session and in all.
 //!
-//! What is too much is folded: the oldest signals of the longest queue, events first, become one
-//! digest that says how many they were.
+//! What is too much is folded, see `digests`.
 
 use std::collections::HashSet;
 use std::time::SystemTime;
 
 use rusqlite::{Row, params};
-use serde_json::{Map, Value};
 
 use super::sessions::LIFE;
 use super::{Sqlite, Store};
 use crate::daemon::journal::note;
 use crate::time;
-use crate::wire::signal::{Attention, Digest, Lifecycle, Pending, Signal, StreamEvent};
+use crate::wire::signal::{Attention, Lifecycle, Pending, Signal, StreamEvent};
 use crate::wire::unit::{Kind, Status};
 
 /// Signals that wait for one session at most.
@@ -21,9 +19,6 @@ const SESSION_BOUND: i64 = 1000;
 
 /// Signals that wait in all at most.
 const BOUND: i64 = 10_000;
-
-/// How many become one digest.
-const FOLD: usize = 100;
 
 /// The shortest queue in which a digest saves anything to speak of.
 const WORTH_FOLDING: i64 = 10;
@@ -73,17 +68,23 @@ impl Store {
         let seq = self.db.last_insert_rowid();
         for session in &emission.to {
             self.deliver(session, seq)?;
-            if self.length(session)? > SESSION_BOUND {
-                self.fold(session)?;
-            }
+            self.hold_session_bound(session)?;
         }
         self.hold_bound()?;
         Ok(number(seq))
     }
 
-    fn deliver(&self, session: &str, seq: i64) -> Sqlite<()> {
+    pub(super) fn deliver(&self, session: &str, seq: i64) -> Sqlite<()> {
         let sql = "INSERT OR IGNORE INTO deliveries (session, seq) VALUES (?1, ?2)";
         self.db.prepare_cached(sql)?.execute(params![session, seq]).map(drop)
+    }
+
+    /// Folds the queue of `session` as long as it is too long.
+    pub(super) fn hold_session_bound(&self, session: &str) -> Sqlite<()> {
+        while self.length(session)? > SESSION_BOUND {
+            self.fold(session)?;
+        }
+        Ok(())
     }
 
     fn length(&self, session: &str) -> Sqlite<i64> {
@@ -140,30 +141,50 @@ impl Store {
     pub(in crate::daemon) fn drained(&self, session: &str, seqs: &[u64]) -> Sqlite<()> {
         let change = self.db.unchecked_transaction()?;
         for seq in seqs {
-            self.take_out(session, *seq)?;
+            let seq = i64::try_from(*seq).unwrap_or(-1);
+            let sql = "INSERT OR IGNORE INTO told
+                SELECT session, seq FROM deliveries WHERE session = ?1 AND seq = ?2";
+            self.db.prepare_cached(sql)?.execute(params![session, seq])?;
+            self.take_out(session, seq)?;
         }
+        self.hold_told_bound()?;
         change.commit()
     }
 
     /// One signal less for `session`; one that nobody waits for any more goes.
-    fn take_out(&self, session: &str, seq: u64) -> Sqlite<()> {
-        let seq = i64::try_from(seq).unwrap_or(-1);
+    pub(super) fn take_out(&self, session: &str, seq: i64) -> Sqlite<()> {
         let sql = "DELETE FROM deliveries WHERE session = ?1 AND seq = ?2";
         self.db.prepare_cached(sql)?.execute(params![session, seq])?;
-        let sql = "DELETE FROM signals WHERE seq = ?1
-            AND NOT EXISTS (SELECT 1 FROM deliveries WHERE seq = ?1)";
-        self.db.prepare_cached(sql)?.execute([seq]).map(drop)
+        let sql = "SELECT EXISTS (SELECT 1 FROM deliveries WHERE seq = ?1)";
+        let is_wanted = self.db.prepare_cached(sql)?.query_row([seq], |row| row.get(0))?;
+        if is_wanted { Ok(()) } else { self.forget_signal(seq) }
+    }
+
+    fn forget_signal(&self, seq: i64) -> Sqlite<()> {
+        for table in ["deliveries", "told", "signals"] {
+            let sql = format!("DELETE FROM {table} WHERE seq = ?1");
+            self.db.prepare_cached(&sql)?.execute([seq])?;
+        }
+        Ok(())
+    }
+
+    /// Who was told the oldest signals is forgotten first: then two sessions that turn out to be one
+    /// may be told such a signal twice, under one number.
+    fn hold_told_bound(&self) -> Sqlite<()> {
+        let sql = "DELETE FROM told WHERE (session, seq) IN
+            (SELECT session, seq FROM told ORDER BY seq DESC LIMIT -1 OFFSET ?1)";
+        self.db.prepare_cached(sql)?.execute([BOUND]).map(drop)
     }
 
     /// Drops what is kept for nobody and was not asked for within a day.
     pub(super) fn expire(&self, nobody: &str) -> Sqlite<()> {
         let since = time::rfc3339(SystemTime::now() - LIFE);
         let sql = "SELECT seq FROM deliveries JOIN signals USING (seq)
-            WHERE session = ?1 AND at < ?2";
+            WHERE session = ?1 AND coalesce(kept, at) < ?2";
         let mut query = self.db.prepare_cached(sql)?;
         let old = query.query_map([nobody, &since], |row| row.get::<_, i64>(0))?;
         for seq in old.collect::<Sqlite<Vec<i64>>>()? {
-            self.take_out(nobody, number(seq))?;
+            self.take_out(nobody, seq)?;
         }
         Ok(())
     }
@@ -189,58 +210,13 @@ impl Store {
             return self.fold(&session);
         }
         note("too many signals wait, for too many sessions: the oldest one is dropped");
-        let sql = "DELETE FROM deliveries WHERE seq = (SELECT min(seq) FROM signals)";
-        self.db.prepare_cached(sql)?.execute([])?;
-        let sql = "DELETE FROM signals WHERE seq = (SELECT min(seq) FROM signals)";
-        self.db.prepare_cached(sql)?.execute([]).map(drop)
-    }
-
-    /// The oldest signals of `session`, events first, become one digest.
-    fn fold(&self, session: &str) -> Sqlite<()> {
-        let sql = "SELECT seq, unit, kind, at, attention, 'null', lifecycle, event, digest
-            FROM deliveries JOIN signals USING (seq) WHERE session = ?1
-            ORDER BY lifecycle IS NOT NULL, seq LIMIT ?2";
-        let mut query = self.db.prepare_cached(sql)?;
-        let limit = i64::try_from(FOLD).unwrap_or(i64::MAX);
-        let rows =
-            query.query_map(params![session, limit], |row| signal(row, number(row.get(0)?)))?;
-        let old = rows.collect::<Sqlite<Vec<Signal>>>()?;
-        for signal in &old {
-            self.take_out(session, signal.seq)?;
-        }
-        let digest = serde_json::to_string(&digest_of(&old)).unwrap_or_default();
-        let sql = "INSERT INTO signals (unit, kind, at, attention, snapshot, digest)
-            VALUES ('', 'digest', ?1, 'next', 'null', ?2)";
-        self.db.prepare_cached(sql)?.execute([time::now(), digest])?;
-        self.deliver(session, self.db.last_insert_rowid())
+        let sql = "SELECT min(seq) FROM signals";
+        let oldest = self.db.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+        self.forget_signal(oldest)
     }
 }
 
-/// One digest for all of `signals`; those among them count as what they stand for.
-fn digest_of(signals: &[Signal]) -> Digest {
-    let mut digest = Digest { dropped: Map::new(), first: u64::MAX, last: 0 };
-    let mut add = |what: &str, count: u64| {
-        let so_far = digest.dropped.get(what).and_then(Value::as_u64).unwrap_or(0);
-        digest.dropped.insert(what.to_owned(), (so_far + count).into());
-    };
-    for signal in signals {
-        match (&signal.digest, &signal.lifecycle) {
-            (Some(inner), _) => {
-                inner.dropped.iter().for_each(|(what, n)| add(what, n.as_u64().unwrap_or(0)));
-            }
-            (None, Some(end)) => add(end.status.word(), 1),
-            (None, None) => add("event", 1),
-        }
-    }
-    for signal in signals {
-        let inner = signal.digest.as_ref();
-        digest.first = digest.first.min(inner.map_or(signal.seq, |inner| inner.first));
-        digest.last = digest.last.max(inner.map_or(signal.seq, |inner| inner.last));
-    }
-    digest
-}
-
-fn signal(row: &Row<'_>, seq: u64) -> Sqlite<Signal> {
+pub(super) fn signal(row: &Row<'_>, seq: u64) -> Sqlite<Signal> {
     let lifecycle: Option<String> = row.get(6)?;
     let status =
         lifecycle.and_then(|word| Status::ALL.into_iter().find(|status| status.word() == word));
@@ -262,7 +238,7 @@ fn attention(word: &str) -> Attention {
     known.into_iter().find(|known| known.word() == word).unwrap_or(Attention::Next)
 }
 
-fn number(seq: i64) -> u64 {
+pub(super) fn number(seq: i64) -> u64 {
     u64::try_from(seq).unwrap_or(0)
 }
 
@@ -270,6 +246,7 @@ fn number(seq: i64) -> u64 {
 mod tests {
     use super::*;
     use crate::daemon::store::nobody;
+    use crate::wire::signal::Digest;
     use std::path::Path;
     use std::time::Duration;
 
@@ -340,6 +317,20 @@ mod tests {
         }
         assert!(count(&store, "deliveries") <= BOUND);
         assert!(count(&store, "signals") <= BOUND);
+    }
+
+    #[test]
+    fn who_was_told_is_kept_within_bounds_and_no_longer_than_the_signal() {
+        let store = store();
+        let sessions: Vec<String> = (0..21).map(|n| format!("s{n}")).collect();
+        for _ in 0..600 {
+            let seq = store.queue(&emission(Some(Status::Failed), &sessions)).unwrap();
+            sessions[1..].iter().for_each(|session| store.drained(session, &[seq]).unwrap());
+        }
+        assert_eq!((count(&store, "deliveries"), count(&store, "told")), (600, BOUND));
+        let seqs: Vec<u64> = all(&store, "s0").iter().map(|signal| signal.seq).collect();
+        store.drained("s0", &seqs).unwrap();
+        assert_eq!(["deliveries", "told", "signals"].map(|table| count(&store, table)), [0; 3]);
     }
 
     #[test]
