@@ -34,8 +34,8 @@ const fn key(name: &'static str, variable: &'static str, default: &'static str) 
     Key { name, variable, default, by_project: true }
 }
 
-/// Bytes of output that one run keeps, and as events a quarter of that beside them. 256 MiB is a day of a chatty server, and grep reads it in a
-/// tenth of a second; 0 is no bound.
+/// Bytes of output that one run keeps, and as events a quarter of that beside them. 256 MiB is a day of
+/// a chatty server, and grep reads it in a tenth of a second; 0 is no bound.
 pub const MAX_RUN_BYTES: Key =
     key("logs.max_run_bytes", "IDLERGEAR_LOGS_MAX_RUN_BYTES", "268435456");
 /// Bytes of those that are kept from the beginning, where a run says what it is and the first error

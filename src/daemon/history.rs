@@ -1,9 +1,12 @@
 //! The end of a unit's log, read from its files: what it logged and what it printed, by time.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::news::is_log_level;
 use super::world::World;
+use crate::logs::mask::Mask;
+use crate::record::Folder;
 use crate::record::events::log::{Item, Log};
 use crate::record::output;
 use crate::time;
@@ -40,12 +43,13 @@ impl World {
             let lines = self.noted(|store| store.log_of(unit, count)).unwrap_or_default();
             return within_limit(lines, count);
         };
-        let events = last_events(folder.join("events.log"), unit);
-        within_limit(merge(events, last_output(folder, unit, count)), count)
+        let mask = Mask::of(&Folder::at(folder.to_path_buf()));
+        let events = last_events(folder.join("events.log"), unit, mask.clone());
+        within_limit(merge(events, last_output(folder, unit, count, mask)), count)
     }
 }
 
-fn last_output(folder: &Path, unit: &Unit, count: usize) -> Vec<LogLine> {
+fn last_output(folder: &Path, unit: &Unit, count: usize, mask: Mask) -> Vec<LogLine> {
     if super::tail::streams(&unit.logs).is_empty() || count == 0 {
         return Vec::new();
     }
@@ -61,33 +65,37 @@ fn last_output(folder: &Path, unit: &Unit, count: usize) -> Vec<LogLine> {
     if unit.status.is_terminal() {
         lines.extend(reader.rest());
     }
+    // Each stream is a text of its own.
+    let mut masks: HashMap<&str, Mask> = HashMap::new();
     let line = |line: output::Line| {
         let at = line.at.map(|at| time::rfc3339(time::from_micros(at)));
         if let Some(gap) = line.gap {
             return log_line(unit, line.stream.word(), None, &gap.to_string());
         }
         let text = String::from_utf8_lossy(&line.bytes);
-        log_line(unit, line.stream.word(), at, text.trim_end_matches('\r'))
+        let mask = masks.entry(line.stream.word()).or_insert_with(|| mask.clone());
+        let text = mask.line(text.trim_end_matches('\r').into());
+        log_line(unit, line.stream.word(), at, &text)
     };
     lines.into_iter().map(line).collect()
 }
 
 /// Log lines among the last events.
-fn last_events(path: PathBuf, unit: &Unit) -> Vec<LogLine> {
+fn last_events(path: PathBuf, unit: &Unit, mut mask: Mask) -> Vec<LogLine> {
     let mut log = Log::near_end(path, EVENTS_END);
     log.close();
     let mut lines = Vec::new();
     while let Some(items) = log.read(PIECE) {
-        lines.extend(items.into_iter().filter_map(|item| told(unit, item)));
+        lines.extend(items.into_iter().filter_map(|item| told(unit, item, &mut mask)));
     }
     lines
 }
 
-fn told(unit: &Unit, item: Item) -> Option<LogLine> {
+fn told(unit: &Unit, item: Item, mask: &mut Mask) -> Option<LogLine> {
     match item {
         Item::Gap(gap) => Some(log_line(unit, "events", None, &gap.to_string())),
         Item::Event(_, event) if is_log_level(&event.level) => {
-            let line = log_line(unit, "events", event.at, &event.text);
+            let line = log_line(unit, "events", event.at, &mask.lines(&event.text));
             Some(LogLine { level: Some(event.level), ..line })
         }
         Item::Event(..) => None,

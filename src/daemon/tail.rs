@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use super::news::is_log_level;
+use crate::logs::mask::Mask;
 use crate::record::events::Event;
 use crate::record::events::log::{Item, Log};
 use crate::record::gap::{Cause, Gap, size};
@@ -167,11 +169,37 @@ pub(super) struct Tail {
     pub(super) watched: Option<PathBuf>,
     stamps: [Stamp; 2],
     events: Log,
-    output: Vec<(&'static str, Cursor)>,
+    /// What must not leave in its lines; made for the first one.
+    mask: Option<Mask>,
+    output: Vec<Stream>,
     /// Whoever follows the output has heard nothing of it: streams count from their beginning.
     pub(super) is_new: bool,
     /// Somebody follows the output, known or still to come.
     is_followed: bool,
+}
+
+/// One stream of output.
+#[derive(Debug)]
+struct Stream {
+    name: &'static str,
+    cursor: Cursor,
+    mask: Mask,
+}
+
+impl Stream {
+    fn line(&mut self, text: String) -> OutputLine {
+        OutputLine { stream: self.name, text: self.mask.line(text.into()).into_owned() }
+    }
+
+    fn lines(&mut self) -> Vec<OutputLine> {
+        let lines = self.cursor.lines();
+        lines.into_iter().map(|text| self.line(text)).collect()
+    }
+
+    fn rest(&mut self) -> Option<OutputLine> {
+        let rest = self.cursor.rest();
+        rest.map(|text| self.line(text))
+    }
 }
 
 /// One line of output.
@@ -192,6 +220,7 @@ impl Tail {
             watched: None,
             stamps,
             events,
+            mask: None,
             output: Vec::new(),
             is_new: false,
             is_followed: false,
@@ -210,11 +239,12 @@ impl Tail {
         let from_end = !self.is_new && !self.is_followed;
         self.is_followed = true;
         for (stream, path) in streams(logs) {
-            if self.output.iter().any(|(name, _)| *name == stream) {
+            if self.output.iter().any(|known| known.name == stream) {
                 continue;
             }
             let cursor = if from_end { Cursor::at_end(path) } else { Cursor::new(path, 0) };
-            self.output.push((stream, cursor));
+            let mask = self.mask().clone();
+            self.output.push(Stream { name: stream, cursor, mask });
         }
     }
 
@@ -232,7 +262,16 @@ impl Tail {
             Item::Event(_, event) => event,
             Item::Gap(gap) => missing(gap),
         };
-        self.events.read(PIECE).unwrap_or_default().into_iter().map(event).collect()
+        let items = self.events.read(PIECE).unwrap_or_default();
+        let mut events: Vec<Event> = items.into_iter().map(event).collect();
+        for event in events.iter_mut().filter(|event| is_log_level(&event.level)) {
+            event.text = self.mask().lines(&event.text);
+        }
+        events
+    }
+
+    fn mask(&mut self) -> &mut Mask {
+        self.mask.get_or_insert_with(|| Mask::of(&self.folder))
     }
 
     /// Whether what may come late for an older file of the events is not waited for.
@@ -242,7 +281,7 @@ impl Tail {
 
     /// Whether all that is left is to wait for what may come late.
     pub(super) fn waits(&self) -> bool {
-        self.events.waits() && !self.output.iter().any(|(_, cursor)| cursor.is_behind())
+        self.events.waits() && !self.output.iter().any(|stream| stream.cursor.is_behind())
     }
 
     /// How long `events.log` is now.
@@ -252,16 +291,12 @@ impl Tail {
 
     /// Lines of output of the next piece.
     pub(super) fn output(&mut self) -> Vec<OutputLine> {
-        let read = |(stream, cursor): &mut (&'static str, Cursor)| {
-            let stream = *stream;
-            cursor.lines().into_iter().map(move |text| OutputLine { stream, text })
-        };
-        self.output.iter_mut().flat_map(read).collect()
+        self.output.iter_mut().flat_map(Stream::lines).collect()
     }
 
     /// The unit has ended: what stands there now is all of it.
     pub(super) fn close(&mut self) {
-        for (_, cursor) in &mut self.output {
+        for Stream { cursor, .. } in &mut self.output {
             cursor.end = Some(pieces::end(&cursor.path));
         }
         self.events.end_here();
@@ -269,15 +304,12 @@ impl Tail {
 
     /// Unfinished lines, after the end.
     pub(super) fn rest(&mut self) -> Vec<OutputLine> {
-        let rest = |(stream, cursor): &mut (&'static str, Cursor)| {
-            cursor.rest().map(|text| OutputLine { stream, text })
-        };
-        self.output.iter_mut().filter_map(rest).collect()
+        self.output.iter_mut().filter_map(Stream::rest).collect()
     }
 
     /// Whether some file holds more than was read.
     pub(super) fn is_behind(&self) -> bool {
-        self.events.is_behind() || self.output.iter().any(|(_, cursor)| cursor.is_behind())
+        self.events.is_behind() || self.output.iter().any(|stream| stream.cursor.is_behind())
     }
 }
 
