@@ -19,8 +19,10 @@
 //! A long log is cut into several files ([`parts`]), of which the newest alone says all that the script
 //! last said of itself; [`trim`] does that, [`log`] reads them as one.
 
+mod lines;
 #[cfg(feature = "full")]
 pub mod log;
+#[cfg(feature = "full")]
 mod parts;
 pub mod share;
 #[cfg(feature = "full")]
@@ -35,7 +37,9 @@ use crate::private;
 use crate::time;
 use crate::wire::read::{Fields, json};
 use crate::wire::unit::{Presence, Unit};
-use parts::{AFTER, CARRIED, CARRIED_ON, Id};
+use lines::{AFTER, CARRIED, CARRIED_ON};
+#[cfg(feature = "full")]
+use parts::Id;
 
 /// The longest record, newline included.
 pub const RECORD_LIMIT: usize = 4096;
@@ -173,19 +177,31 @@ pub fn apply(path: &Path, unit: &mut Unit) {
     if !path.metadata().is_ok_and(|meta| meta.is_file()) {
         return;
     }
-    let _ = words(path, &mut |event| apply_one(event, unit));
+    let _ = words(path, unit);
     let folder = path.parent().unwrap_or(path);
     (unit.logs.dropped_event_bytes, unit.logs.dropped_events) = share::tally(folder);
 }
 
-/// Calls `each` with the events of the newest file, from what was carried over on.
-fn words(path: &Path, each: &mut dyn FnMut(&Event)) -> io::Result<()> {
+/// Takes the events of the newest file into `unit`, from what was carried over on. (The runner, which
+/// stays small, leaves out what came late for the file before it: `ig` adds that whenever it looks.)
+fn words(path: &Path, unit: &mut Unit) -> io::Result<()> {
     let mut reader = Reader::of_words();
-    newest_lines(path, &File::open(path)?, &mut |line, _| {
-        reader.line(&String::from_utf8_lossy(line)).iter().for_each(&mut *each);
+    let file = File::open(path)?;
+    let mut take = |line: &[u8]| {
+        if let Some(event) = reader.line(&String::from_utf8_lossy(line)) {
+            apply_one(&event, unit);
+        }
+    };
+    #[cfg(feature = "full")]
+    return newest_lines(path, &file, &mut |line, _| take(line));
+    #[cfg(not(feature = "full"))]
+    lines::lines(&file, 0, &mut |line, _| {
+        take(line);
+        true
     })
 }
 
+#[cfg(feature = "full")]
 /// Calls `each` with the lines of the newest file of the log at `path`, open as `file`, and where each
 /// ends in it. Behind what is carried over there comes first what others wrote into the file before
 /// after that was looked through; it ends nowhere.
@@ -196,7 +212,7 @@ fn newest_lines(
 ) -> io::Result<()> {
     let mut late = parts::after(file).map(|(bytes, _)| bytes);
     let own = Id::of(&file.metadata()?);
-    parts::lines(file, 0, &mut |line, end| {
+    lines::lines(file, 0, &mut |line, end| {
         if !parts::is_carried(line)
             && let Some(from) = late.take()
         {
@@ -211,11 +227,12 @@ fn newest_lines(
     Ok(())
 }
 
+#[cfg(feature = "full")]
 fn late_lines(path: &Path, own: Id, from: u64, each: &mut dyn FnMut(&[u8], Option<u64>)) {
     let (parts, _) = parts::look(path);
     let Some(last) = parts.iter().rfind(|part| part.id != own) else { return };
     let Ok(file) = File::open(&last.path) else { return };
-    let _ = parts::lines(&file, from.saturating_sub(last.start), &mut |line, _| {
+    let _ = lines::lines(&file, from.saturating_sub(last.start), &mut |line, _| {
         each(line, None);
         true
     });

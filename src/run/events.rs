@@ -12,11 +12,11 @@ use crate::error::Error;
 use crate::record::Folder;
 use crate::record::events::share::{Share, tally};
 
-/// Looks come no closer than this...
+/// The next look comes so soon when it grows fast or somebody is at it...
 const SOON: Duration = Duration::from_millis(100);
 
-/// ...and no further apart than this.
-const LATE: Duration = Duration::from_secs(5);
+/// ...and otherwise after this.
+const LATE: Duration = Duration::from_secs(2);
 
 /// See the module.
 #[derive(Debug)]
@@ -24,8 +24,8 @@ pub(super) struct Events {
     folder: PathBuf,
     share: Share,
     due: Instant,
-    /// How long it was at the last look, and when that was.
-    last: (u64, Instant),
+    /// How long it was at the last look.
+    last: u64,
     /// What was dropped before, bytes and events.
     dropped: (u64, u64),
     is_told: bool,
@@ -43,7 +43,7 @@ impl Events {
             folder,
             share,
             due: now + SOON,
-            last: (0, now),
+            last: 0,
             is_told: false,
             trimmer: None,
         })
@@ -67,28 +67,30 @@ impl Events {
         }
         self.note_cut();
         let length = fs::metadata(self.folder.join("events.log")).map_or(0, |meta| meta.len());
-        self.due = now + self.see_to(length).unwrap_or_else(|| self.pause(length, now));
-        self.last = (length, now);
+        let grows = length.saturating_sub(self.last) > self.share.limit() / 8;
+        self.last = length;
+        let is_soon = self.see_to(length).unwrap_or(grows);
+        self.due = now + if is_soon { SOON } else { LATE };
     }
 
-    /// Has it trimmed when it is too long. Returns when to look again, if that does not follow from how
-    /// fast it grows.
-    fn see_to(&mut self, length: u64) -> Option<Duration> {
+    /// Has it trimmed when it is too long. Returns whether the next look comes soon, if that does not
+    /// follow from how fast it grows.
+    fn see_to(&mut self, length: u64) -> Option<bool> {
         if let Some((trimmer, begun)) = &mut self.trimmer {
             if matches!(trimmer.try_wait(), Ok(None)) {
-                return Some(SOON);
+                return Some(true);
             }
             let did_nothing = length >= *begun;
             self.trimmer = None;
             if did_nothing {
-                return Some(LATE);
+                return Some(false);
             }
         }
         if length <= self.share.limit() {
             return None;
         }
         self.trimmer = kept::ask_ig("trim", &self.folder).map(|trimmer| (trimmer, length));
-        Some(if self.trimmer.is_some() { SOON } else { LATE })
+        Some(self.trimmer.is_some())
     }
 
     /// Tells what was dropped since the last time, whoever it was that dropped it.
@@ -97,15 +99,6 @@ impl Events {
         if std::mem::replace(&mut self.dropped, dropped) != dropped {
             self.tell_cut(dropped);
         }
-    }
-
-    /// At the pace of the last look, how long until it is too long?
-    fn pause(&self, length: u64, now: Instant) -> Duration {
-        let grown = length.saturating_sub(self.last.0);
-        let room = self.share.limit().saturating_sub(length);
-        let passed = now.saturating_duration_since(self.last.1);
-        let times = room.checked_div(grown).unwrap_or(2);
-        LATE.min(passed * u32::try_from(times.min(50)).unwrap_or(50)).max(SOON)
     }
 
     fn tell_cut(&mut self, dropped: (u64, u64)) {

@@ -4,7 +4,8 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use super::parts::{self, Id, LINE_LIMIT, Part};
+use super::lines::{LINE_LIMIT, lines};
+use super::parts::{self, Id, Part};
 use super::{Event, Reader};
 use crate::record::gap::{Cause, Gap};
 
@@ -127,7 +128,7 @@ impl Log {
         if wanted == 0 {
             return;
         }
-        let _ = parts::lines(&file, 0, &mut |line, end| {
+        let _ = lines(&file, 0, &mut |line, end| {
             self.number += u64::from(parts::ends_event(line));
             at.offset = end;
             end < wanted
@@ -220,7 +221,7 @@ impl Log {
         let begun = at.offset;
         let till = begun + u64::try_from(most).unwrap_or(u64::MAX / 2);
         let ends = self.is_closed || self.end.is_some();
-        let _ = parts::lines(file, begun, &mut |line, to| {
+        let _ = lines(file, begun, &mut |line, to| {
             let is_whole = to - at.offset > line.len() as u64 || line.len() == LINE_LIMIT;
             if to > end || !is_whole && !ends {
                 return false;

@@ -8,21 +8,12 @@
 
 use std::fs::{self, File, Metadata};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use super::lines::{AFTER, CARRIED, CARRIED_ON, lines};
 use crate::time;
-
-/// The level of the line that a new `events.log` begins with.
-pub(super) const AFTER: &str = "after";
-
-/// What a line that carries something over has for a flag; [`CARRIED_ON`] when the next goes on with it.
-pub(super) const CARRIED: &str = "=";
-pub(super) const CARRIED_ON: &str = "=+";
-
-/// A line that nobody of ours wrote has no bound; a longer one counts as several.
-pub(super) const LINE_LIMIT: usize = 64 << 10;
 
 /// A shell opens the file and writes a moment later: a part that was closed or written to within
 /// this time may still get a record.
@@ -53,7 +44,6 @@ pub(super) struct Part {
     /// Events that had ended before it.
     pub(super) events: u64,
     /// It is the end of a part whose beginning was dropped.
-    #[cfg_attr(not(feature = "full"), allow(dead_code, reason = "readers ask"))]
     pub(super) is_end: bool,
     pub(super) id: Id,
     /// How long it is, bytes.
@@ -121,41 +111,6 @@ pub(super) fn is_settled(meta: &Metadata) -> bool {
     // A clock that was put back says nothing.
     let passed = time::micros(SystemTime::now()).checked_sub(changed);
     passed.is_none_or(|passed| u128::from(passed) > SETTLED.as_micros())
-}
-
-/// Calls `each` with every line of `file` from `start` on, without its newline, and where it ends in
-/// the file, until it says false. (No `BufReader`, and one copy of this: `ig-agent` stays small.)
-pub(super) fn lines(
-    file: &File,
-    start: u64,
-    each: &mut dyn FnMut(&[u8], u64) -> bool,
-) -> io::Result<()> {
-    let mut buffer = vec![0; LINE_LIMIT];
-    // What was read and not told yet, and where it stands in the file.
-    let (mut first, mut last, mut at) = (0, 0, start);
-    loop {
-        let rest = &buffer[first..last];
-        let newline = rest.iter().position(|byte| *byte == b'\n');
-        if let Some(length) = newline.or_else(|| (rest.len() == LINE_LIMIT).then_some(LINE_LIMIT)) {
-            let next = (length + 1).min(rest.len());
-            at += u64::try_from(next).unwrap_or(0);
-            if !each(&rest[..length], at) {
-                return Ok(());
-            }
-            first += next;
-            continue;
-        }
-        buffer.copy_within(first..last, 0);
-        (first, last) = (0, last - first);
-        let count = file.read_at(&mut buffer[last..], at + u64::try_from(last).unwrap_or(0))?;
-        if count == 0 {
-            if last > 0 {
-                each(&buffer[..last], at + u64::try_from(last).unwrap_or(0));
-            }
-            return Ok(());
-        }
-        last += count;
-    }
 }
 
 /// Whether `line` ends an event of the script's own: what [`super::Reader::line`] returns one for.

@@ -16,7 +16,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::parts::{self, AFTER, CARRIED, CARRIED_ON, Part};
+use super::lines::{AFTER, CARRIED, CARRIED_ON, lines};
+use super::parts::{self, Part};
 use super::share::{Share, TALLY, tally};
 use super::{Event, Reader};
 use crate::private;
@@ -136,7 +137,7 @@ impl Trim {
     fn cut_head(&mut self, parts: &mut Vec<Part>, room: u64) -> io::Result<()> {
         let head = parts[0].clone();
         let (mut length, mut events) = (head.length, 0);
-        parts::lines(&File::open(&head.path)?, 0, &mut |line, end| {
+        lines(&File::open(&head.path)?, 0, &mut |line, end| {
             events += u64::from(parts::ends_event(line));
             length = end;
             end < self.share.head
@@ -165,7 +166,7 @@ impl Trim {
         let (mut start, mut gone) = (from.0, 0);
         let wanted = part.length - keep;
         if start < wanted {
-            parts::lines(&file, from.0, &mut |line, end| {
+            lines(&file, from.0, &mut |line, end| {
                 gone += u64::from(parts::ends_event(line));
                 start = end;
                 end < wanted
