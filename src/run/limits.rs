@@ -49,10 +49,16 @@ pub(super) fn take_scope(limits: &mut Limits) {
 
 /// The cgroup went away: what is left is an rlimit.
 fn give_up_cgroup(limits: &mut Limits) {
-    limits.retain(|name, _| !["cgroup", "home", "scope"].contains(&name.as_str()));
+    let had_cores = limits.get("cpu").is_some_and(|cores| !cores.is_null());
+    // (Put in again, as to take something out of a map is code that `ig-agent` needs nowhere else.)
+    for (name, value) in std::mem::take(limits) {
+        if !["cgroup", "home", "scope", "cpu"].contains(&name.as_str()) {
+            limits.insert(name, value);
+        }
+    }
     limits.insert("by".to_owned(), "rlimit".into());
-    if limits.remove("cpu").is_some_and(|cores| !cores.is_null()) {
-        limits.insert("not_held".to_owned(), vec!["cpu"].into());
+    if had_cores {
+        limits.insert("not_held".to_owned(), Value::Array(vec!["cpu".into()]));
     }
 }
 
