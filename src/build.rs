@@ -15,9 +15,15 @@ fn main() {
     }
     if is_smallest_agent() {
         let script = format!("-T,{}/src/agent.ld", env!("CARGO_MANIFEST_DIR"));
-        // Relocations a bit each instead of 24 bytes, and no padding between segments.
-        let options =
-            ["--no-eh-frame-hdr", "-z,pack-relative-relocs", "-z,noseparate-code", &script];
+        // Relocations a bit each instead of 24 bytes, no padding between segments, and what
+        // `agent/panic.rs` has in the place of the unwinder's own.
+        let options = [
+            "--no-eh-frame-hdr",
+            "-z,pack-relative-relocs",
+            "-z,noseparate-code",
+            "-z,muldefs",
+            &script,
+        ];
         for option in options {
             println!("cargo:rustc-link-arg-bin=ig-agent=-Wl,{option}");
         }

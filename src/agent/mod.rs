@@ -8,6 +8,8 @@
 mod daemon;
 mod lib;
 mod log;
+#[cfg(all(target_env = "musl", panic = "abort"))]
+mod panic;
 mod port;
 mod recv;
 mod register;
