@@ -320,11 +320,11 @@ fn script_by(world: &Sandbox, mut command: Command, body: &str) -> Script {
     Script { id: id().trim().to_owned(), child: Some(child) }
 }
 
-/// Logs fast, so many times, then slowly until there is a file `stop`.
+/// Logs fast, so many times, then makes a file `slow` and logs slowly until there is a file `stop`.
 fn chatter(count: u64) -> String {
     format!(
         "idlergear_status busy at it; idlergear_ready http://localhost:1
-         for ((n = 1; n <= {count}; n++)); do idlergear_log \"line $n of many\" 2>/dev/null; done
+         for ((n = 1; n <= {count}; n++)); do idlergear_log \"line $n of many\" 2>/dev/null; done; : >slow
          until [[ -e stop ]]; do idlergear_log \"line $((n++)) of many\" 2>/dev/null; sleep 0.02; done"
     )
 }
@@ -413,6 +413,7 @@ fn the_runner_keeps_its_events_short_and_says_so_once() {
         let live = record(&world);
         assert_eq!((&live["status"], &live["presence"]), (&"running".into(), &"busy".into()));
         let dir = dir().unwrap();
+        wait_until("it logs slowly", || world.project().join("slow").exists());
         trim_to_the_end(&dir);
         let saved = || -> Value {
             serde_json::from_slice(&fs::read(dir.join("run.json")).unwrap()).unwrap()

@@ -4,9 +4,12 @@
 mod support;
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio};
 
+use serde_json::Value;
 use support::{Sandbox, stderr, stdout, succeed, wait_until};
 
 const VALUE: &str = "correct horse battery";
@@ -126,4 +129,83 @@ fn nobody_who_is_told_of_an_end_is_told_a_secret() {
         signals.contains("exit_code")
     });
     assert!(signals.contains("[masked DB_PASSWORD]") && !signals.contains(VALUE), "{signals}");
+}
+
+/// Starts a unit `job` that logs and prints its secret, and does so again once there is a file `go`.
+fn tell_tale() -> Sandbox {
+    let world = Sandbox::with_project();
+    let library = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("shell-lib/idlergear.sh");
+    let script = format!(
+        r#". {}; idlergear_register job
+        tell() {{ idlergear_log "logged $1 $DB_PASSWORD" 2>/dev/null; echo "shown $1 $DB_PASSWORD"; }}
+        tell early; echo "-----BEGIN RSA PRIVATE KEY-----"; idlergear_log "a line between"
+        echo MIIEow0000; echo "-----END RSA PRIVATE KEY-----"; touch told
+        until [ -e go ]; do sleep 0.02; done; tell late; printf 'unfinished %s' "$DB_PASSWORD""#,
+        library.display()
+    );
+    world.ok(&["daemon", "start"]);
+    let mut start = world.command("ig");
+    start.args(["start", "job", "--", "bash", "-c", &script]).env("DB_PASSWORD", VALUE);
+    succeed(&start.output().unwrap(), &["start"]);
+    wait_until("it told", || world.project().join("told").exists());
+    world
+}
+
+/// What a client in nobody's language gets.
+fn on_the_wire(world: &Sandbox, method: &str, id: &str) -> String {
+    let socket = world.home().join("run/idlergear/daemon.sock");
+    let mut stream = BufReader::new(UnixStream::connect(socket).unwrap());
+    let mut answer = String::new();
+    for call in [
+        r#"{"jsonrpc":"2.0","id":1,"method":"hello","params":{"protocol":1}}"#.to_owned(),
+        format!(r#"{{"jsonrpc":"2.0","id":2,"method":"{method}","params":{{"id":"{id}"}}}}"#),
+    ] {
+        writeln!(stream.get_mut(), "{call}").unwrap();
+        answer.clear();
+        stream.read_line(&mut answer).unwrap();
+    }
+    answer
+}
+
+#[test]
+fn the_daemon_hands_out_no_secret_of_a_log() {
+    let world = tell_tale();
+    let mut shown = String::new();
+    wait_until("all of it is there", || {
+        shown = world.ok(&["daemon", "logs", "job"]);
+        shown.contains("END RSA")
+    });
+    for line in ["logged early [masked DB_PASSWORD]", "shown early [masked DB_PASSWORD]"] {
+        assert!(shown.contains(line), "{shown}");
+    }
+    assert!(shown.contains("a line between"), "each stream is a text of its own: {shown}");
+    assert!(shown.contains("[masked private key]") && !shown.contains("MIIE"), "{shown}");
+    let agents = world.json(&["daemon", "agents", "--json"]);
+    let id = agents["agents"][0]["id"].as_str().unwrap().to_owned();
+    let told = on_the_wire(&world, "unit.output", &id);
+    assert!(told.contains("shown early [masked DB_PASSWORD]"), "{told}");
+    assert!(told.contains("logged early [masked DB_PASSWORD]"), "{told}");
+    for text in [shown, told, world.ok(&["daemon", "logs", "--json"])] {
+        assert!(!text.contains(VALUE), "{text}");
+    }
+    world.write("go", "");
+    world.ig(&["wait", "job"]);
+}
+
+#[test]
+fn nobody_who_follows_through_the_daemon_is_told_a_secret() {
+    let world = tell_tale();
+    let mut follow = world.command("ig");
+    let follow =
+        follow.args(["daemon", "logs", "job", "-f"]).stdout(Stdio::piped()).spawn().unwrap();
+    wait_until("somebody follows", || {
+        let status: Value = world.json(&["daemon", "status", "--json"]);
+        status["subscribers"].as_u64().is_some_and(|count| count > 0)
+    });
+    world.write("go", "");
+    let shown = stdout(&follow.wait_with_output().unwrap());
+    for line in ["logged late", "shown late", "unfinished"] {
+        assert!(shown.contains(&format!("{line} [masked DB_PASSWORD]")), "{line}: {shown}");
+    }
+    assert!(!shown.contains(VALUE), "{shown}");
 }
