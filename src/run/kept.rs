@@ -55,13 +55,5 @@ pub(crate) fn prune(folder: &Folder) -> Option<Child> {
     if last.elapsed().is_ok_and(|passed| passed < PAUSE) {
         return None;
     }
-    Command::new(autostart::find("ig")?)
-        .arg("prune")
-        .arg(runs)
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()
+    autostart::helper("prune", runs)?.current_dir("/").spawn().ok()
 }

@@ -47,12 +47,19 @@ pub(super) fn take_scope(limits: &mut Limits) {
     }
 }
 
-/// The cgroup went away: what is left is an rlimit.
+/// The cgroup went away: what is left is an rlimit. The map is made anew: taking something out of one
+/// is more code than `ig-agent` has room for.
 fn give_up_cgroup(limits: &mut Limits) {
-    limits.retain(|name, _| !["cgroup", "home", "scope"].contains(&name.as_str()));
+    let before = std::mem::take(limits);
     limits.insert("by".to_owned(), "rlimit".into());
-    if limits.remove("cpu").is_some_and(|cores| !cores.is_null()) {
-        limits.insert("not_held".to_owned(), vec!["cpu"].into());
+    for (name, value) in before {
+        match name.as_str() {
+            "memory" => drop(limits.insert(name, value)),
+            "cpu" if !value.is_null() => {
+                limits.insert("not_held".to_owned(), Value::Array(vec![name.into()]));
+            }
+            _ => {}
+        }
     }
 }
 
