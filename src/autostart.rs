@@ -1,7 +1,7 @@
 //! Starting the daemon on demand, from any of the binaries.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -94,6 +94,14 @@ fn program() -> Result<PathBuf> {
         Error::new("cannot start the daemon: `ig` is not installed")
             .next("install it beside `ig-agent`")
     })
+}
+
+/// `ig VERB SUBJECT`, silent, to be started as a helper; none where `ig` is not installed.
+pub fn helper(verb: &str, subject: &Path) -> Option<Command> {
+    let mut command = Command::new(find("ig")?);
+    command.arg(verb).arg(subject);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    Some(command)
 }
 
 /// One of our programs by name: beside this one, else on PATH.

@@ -14,11 +14,11 @@ use crate::wire::unit::Unit;
 /// Stop a unit: its whole process tree, and nothing else
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Id, name or the first four characters of an id
-    #[arg(required_unless_present = "group")]
-    id: Option<String>,
+    /// Id, name or the first four characters of an id; several are stopped at the same time
+    #[arg(required_unless_present = "group", value_name = "ID")]
+    ids: Vec<String>,
     /// All live units of this group
-    #[arg(long, value_name = "GROUP", conflicts_with = "id")]
+    #[arg(long, value_name = "GROUP", conflicts_with = "ids")]
     group: Option<String>,
     /// How long it may take to end by itself
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
@@ -31,10 +31,11 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) fn run(self) -> Outcome {
         let grace = if self.force { Duration::ZERO } else { self.grace };
-        match (&self.id, &self.group) {
-            (Some(id), _) => one(&scope::find(id)?.0, grace)?,
-            (None, group) => all_of(group.as_deref().unwrap_or_default(), grace)?,
-        }
+        let units = match &self.group {
+            Some(group) => members(group)?,
+            None => named(&self.ids)?,
+        };
+        all(&units, grace)?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -56,18 +57,40 @@ fn one(unit: &Unit, grace: Duration) -> Result<()> {
         .at(format!("still there: {}", named.join(", "))))
 }
 
-/// All at the same time: one that is slow to end must not cost the others their grace.
-fn all_of(group: &str, grace: Duration) -> Result<()> {
+/// Each of them once. When one is not to be found, none is stopped.
+fn named(ids: &[String]) -> Result<Vec<Unit>> {
+    let mut units: Vec<Unit> = Vec::new();
+    for id in ids {
+        let (unit, _) = scope::find(id)?;
+        if !units.iter().any(|known| known.id == unit.id) {
+            units.push(unit);
+        }
+    }
+    Ok(units)
+}
+
+fn members(group: &str) -> Result<Vec<Unit>> {
     let mut units = scope::here();
     units.retain(|unit| unit.terms.group.as_deref() == Some(group) && !unit.status.is_terminal());
     if units.is_empty() {
         let shown = neutral::line(group);
         return Err(Error::new(format!("nothing runs here in the group `{shown}`")).next("ig ps"));
     }
+    Ok(units)
+}
+
+/// All at the same time: one that is slow to end must not cost the others their grace. Of several
+/// failures, the last is returned and the others told.
+fn all(units: &[Unit], grace: Duration) -> Result<()> {
     let ends: Vec<Result<()>> = std::thread::scope(|threads| {
         let ends: Vec<_> =
             units.iter().map(|unit| threads.spawn(move || one(unit, grace))).collect();
         ends.into_iter().filter_map(|end| end.join().ok()).collect()
     });
-    ends.into_iter().collect()
+    let mut failures: Vec<Error> = ends.into_iter().filter_map(Result::err).collect();
+    let last = failures.pop();
+    for error in &failures {
+        eprintln!("ig: {error}");
+    }
+    last.map_or(Ok(()), Err)
 }

@@ -7,15 +7,31 @@ use crate::wire::unit::Unit;
 /// The shortest id prefix that is looked up.
 const SHORTEST_PREFIX: usize = 4;
 
+/// Where all names are.
+const LISTS: &str = "ig run list, ig ps --all";
+
 /// The unit that `query` means: exact id (`run_` in front allowed), exact name (live before ended,
 /// newest first), id prefix of four or more. Two matches are an error that lists them.
 pub fn find<'a>(units: &'a [Unit], query: &str) -> Result<&'a Unit> {
     match candidates(units, query).as_slice() {
         [] => Err(Error::new(format!("nothing here is called `{}`", neutral::line(query)))
-            .next("ig ps --all")),
+            .next(advice(units, query))),
         [one] => Ok(one),
         many => Err(ambiguous(query, many)),
     }
+}
+
+/// What to ask instead.
+#[cfg(feature = "full")]
+fn advice(units: &[Unit], query: &str) -> String {
+    let names = units.iter().rev().map(|unit| unit.name.as_str());
+    let nearest = crate::suggest::nearest(query, names).map(neutral::line);
+    nearest.map_or_else(|| LISTS.to_owned(), |name| format!("`{name}`, or one of {LISTS}"))
+}
+
+#[cfg(not(feature = "full"))]
+fn advice(_units: &[Unit], _query: &str) -> String {
+    LISTS.to_owned()
 }
 
 /// Every unit that `query` could mean; more than one only for a prefix.
@@ -71,5 +87,13 @@ mod tests {
             "`bccc` could be any of bcccc0003 (api), bcccc0004 (api)"
         );
         assert!(found("nobody").is_err());
+    }
+
+    #[test]
+    fn a_slip_is_answered_with_the_nearest_name() {
+        let units = [unit("baaaa0001", "train", Status::Running, "2026-01-01T00:00:00Z")];
+        let advice = |query: &str| find(&units, query).unwrap_err().to_string();
+        assert!(advice("trian").ends_with("try: `train`, or one of ig run list, ig ps --all"));
+        assert!(advice("server").ends_with("try: ig run list, ig ps --all"));
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use super::kept;
+use crate::autostart;
 use crate::config::Bounds;
 use crate::error::Error;
 use crate::record::Folder;
@@ -89,7 +89,9 @@ impl Events {
         if length <= self.share.limit() {
             return None;
         }
-        self.trimmer = kept::ask_ig("trim", &self.folder).map(|trimmer| (trimmer, length));
+        self.trimmer = autostart::helper("trim", &self.folder)
+            .and_then(|mut trim| trim.current_dir("/").spawn().ok())
+            .map(|trimmer| (trimmer, length));
         Some(self.trimmer.is_some())
     }
 

@@ -55,18 +55,5 @@ pub(crate) fn prune(folder: &Folder) -> Option<Child> {
     if last.elapsed().is_ok_and(|passed| passed < PAUSE) {
         return None;
     }
-    ask_ig("prune", runs)
-}
-
-/// Starts `ig VERB PATH`, which needs nothing of us and tells us nothing.
-pub(super) fn ask_ig(verb: &str, path: &Path) -> Option<Child> {
-    Command::new(autostart::find("ig")?)
-        .arg(verb)
-        .arg(path)
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()
+    autostart::helper("prune", runs)?.current_dir("/").spawn().ok()
 }

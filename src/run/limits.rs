@@ -47,18 +47,19 @@ pub(super) fn take_scope(limits: &mut Limits) {
     }
 }
 
-/// The cgroup went away: what is left is an rlimit.
+/// The cgroup went away: what is left is an rlimit. The map is made anew: taking something out of one
+/// is more code than `ig-agent` has room for.
 fn give_up_cgroup(limits: &mut Limits) {
-    let had_cores = limits.get("cpu").is_some_and(|cores| !cores.is_null());
-    // (Put in again, as to take something out of a map is code that `ig-agent` needs nowhere else.)
-    for (name, value) in std::mem::take(limits) {
-        if !["cgroup", "home", "scope", "cpu"].contains(&name.as_str()) {
-            limits.insert(name, value);
-        }
-    }
+    let before = std::mem::take(limits);
     limits.insert("by".to_owned(), "rlimit".into());
-    if had_cores {
-        limits.insert("not_held".to_owned(), Value::Array(vec!["cpu".into()]));
+    for (name, value) in before {
+        match name.as_str() {
+            "memory" => drop(limits.insert(name, value)),
+            "cpu" if !value.is_null() => {
+                limits.insert("not_held".to_owned(), Value::Array(vec![name.into()]));
+            }
+            _ => {}
+        }
     }
 }
 

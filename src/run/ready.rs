@@ -6,7 +6,7 @@
 //! costs a process until then. Without `ig` it is as without terms: whoever waits looks for himself.
 
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::autostart;
@@ -19,18 +19,11 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// Starts looking at the command of `unit`, if its terms say what makes it ready.
 pub(super) fn look(unit: &Unit, folder: Option<&Folder>) -> Option<Child> {
     unit.terms.ready_when.as_ref()?;
-    Command::new(autostart::find("ig")?)
-        .arg("look-until-ready")
-        .arg(folder?.path())
-        // It is no part of whatever unit we were started in.
-        .env_remove("IDLERGEAR_RUN_ID")
-        .process_group(0)
-        // The other end is ours: it sees when that is closed, also when nobody can close it any more.
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()
+    let mut helper = autostart::helper("look-until-ready", folder?.path())?;
+    // It is no part of whatever unit we were started in.
+    helper.env_remove("IDLERGEAR_RUN_ID").process_group(0);
+    // The other end is ours: it sees when that is closed, also when nobody can close it any more.
+    helper.stdin(Stdio::piped()).spawn().ok()
 }
 
 /// The command has ended: of it nothing more is noted from here on. Other helpers just go on.

@@ -43,6 +43,21 @@ fn the_whole_tree_ends_pty_or_not() {
 }
 
 #[test]
+fn several_are_stopped_at_once_or_none() {
+    let world = World::new();
+    let [a, b] = ["one", "two"].map(|name| world.start(&[name, "--", "sleep 60"]));
+    let mistyped = world.command(&["stop", "one", "twoo"]).output().unwrap();
+    assert!(stderr(&mistyped).contains("try: `two`"), "{}", stderr(&mistyped));
+    assert_eq!(world.unit(&a)["status"], "running");
+    world.ok(&["stop", "one", "two", &a]);
+    for id in [&a, &b] {
+        assert_eq!(world.unit(id)["status"], "killed");
+    }
+    let again = world.command(&["stop", "one", "two"]).output().unwrap();
+    assert_eq!((again.status.code(), stderr(&again).matches("has ended").count()), (Some(1), 2));
+}
+
+#[test]
 fn the_marker_holds_the_session_that_asked() {
     let world = World::new();
     for (session, expected) in [(Some("s-7"), "s-7\n"), (None, "")] {
