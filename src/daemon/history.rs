@@ -45,11 +45,11 @@ impl World {
         };
         let mask = Mask::of(&Folder::at(folder.to_path_buf()));
         let events = last_events(folder.join("events.log"), unit, mask.clone());
-        within_limit(merge(events, last_output(folder, unit, count, mask)), count)
+        within_limit(merge(events, last_output(folder, unit, count, &mask)), count)
     }
 }
 
-fn last_output(folder: &Path, unit: &Unit, count: usize, mask: Mask) -> Vec<LogLine> {
+fn last_output(folder: &Path, unit: &Unit, count: usize, mask: &Mask) -> Vec<LogLine> {
     if super::tail::streams(&unit.logs).is_empty() || count == 0 {
         return Vec::new();
     }
