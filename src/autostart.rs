@@ -61,15 +61,7 @@ pub fn ensure() -> Result<()> {
 
 /// Runs `ig daemon start`, which returns once the daemon is on its own.
 fn start() -> Result<Child> {
-    let program = program()?;
-    let mut command = Command::new(&program);
-    if in_scope() {
-        // The daemon is nobody's: it is neither to be stopped with this unit nor to use what is its.
-        let whose = if rustix::process::geteuid().is_root() { "--system" } else { "--user" };
-        command = Command::new("systemd-run");
-        command.args([whose, "--scope", "--quiet", "--collect"]).arg(program);
-    }
-    command
+    Command::new(program()?)
         .args(["daemon", "start"])
         .env_clear()
         .envs(kept())
@@ -79,13 +71,6 @@ fn start() -> Result<Child> {
         .stderr(Stdio::null())
         .spawn()
         .map_err(|e| Error::new(format!("cannot start the daemon: {e}")))
-}
-
-/// Whether we are in a scope that was made for a unit.
-fn in_scope() -> bool {
-    let own = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let own = own.lines().find_map(|line| line.strip_prefix("0::/")?.rsplit('/').next());
-    own.and_then(|own| own.strip_suffix(".scope")).is_some_and(|own| own.starts_with("ig-"))
 }
 
 /// `ig`: beside this very program, else on PATH.

@@ -56,21 +56,43 @@ fn serve() -> Result<Command> {
     let program = std::env::current_exe()
         .map_err(|e| Error::new(format!("cannot tell where `ig` is: {e}")))?;
     let mut command = Command::new(program);
-    command.args(["daemon", "serve"]).env_clear().envs(autostart::kept()).current_dir("/");
-    Ok(command)
+    command.args(["daemon", "serve"]);
+    Ok(apart(command))
+}
+
+fn apart(mut command: Command) -> Command {
+    command.env_clear().envs(autostart::kept()).current_dir("/");
+    command
+}
+
+/// The same out of the scope that was made for a unit with limits, if we are in one: the daemon is
+/// nobody's, neither to be stopped with that unit nor to use what is its.
+fn out_of_scope(command: &Command) -> Option<Command> {
+    let own = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let own = own.lines().find_map(|line| line.strip_prefix("0::/")?.rsplit('/').next())?;
+    own.strip_suffix(".scope").filter(|name| name.starts_with("ig-"))?;
+    let whose = if rustix::process::geteuid().is_root() { "--system" } else { "--user" };
+    let mut outside = Command::new("systemd-run");
+    outside.args([whose, "--scope", "--quiet", "--collect"]);
+    outside.arg(command.get_program()).args(command.get_args());
+    Some(apart(outside))
 }
 
 /// Starts a detached daemon and waits for its word.
 pub(super) fn start() -> Result<Started> {
+    let mut inside = serve()?;
+    inside.arg("--detached");
+    if let Some(Ok(started)) = out_of_scope(&inside).map(begin) {
+        return Ok(started);
+    }
+    begin(inside)
+}
+
+fn begin(mut command: Command) -> Result<Started> {
     let failed = |e: std::io::Error| Error::new(format!("cannot start the daemon: {e}"));
-    let mut daemon = serve()?
-        .arg("--detached")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(failed)?;
+    let daemon = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
     let mut word = String::new();
-    if let Some(stdout) = daemon.stdout.take() {
+    if let Some(stdout) = daemon.map_err(failed)?.stdout.take() {
         BufReader::new(stdout).read_line(&mut word).map_err(failed)?;
     }
     understand(word.trim_end())
