@@ -9,6 +9,7 @@
 //! relay     bytes on their way: child -> terminal and capture, keyboard -> child; signals; the end
 //! capture   output files and their index; segments: how much of a long log is kept
 //! events    how much is kept of what the script logs itself
+//! files     the record, as it is written meanwhile
 //! settle    the record's last word
 //! kept      the script as it was, and the commit
 //! limits    what the command may use
@@ -21,6 +22,7 @@
 pub mod banner;
 pub mod capture;
 mod events;
+mod files;
 pub(crate) mod kept;
 pub mod left;
 pub mod limits;
@@ -38,9 +40,6 @@ mod terminal;
 mod unix;
 
 use std::io::Write;
-use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -52,136 +51,173 @@ use crate::config::Bounds;
 use crate::error::{Error, Result, exit};
 use crate::os::Identity;
 use crate::record::events::append;
-use crate::record::index::Stream;
-use crate::record::{Folder, register, scripts, seals};
+use crate::record::{Folder, register, scripts};
 use crate::stop;
-use crate::wire::unit::{Logs, Status, Terms, Unit};
+use crate::wire::unit::{Status, Terms, Unit};
 
+use capture::Capture;
 use events::Events;
+use files::Files;
+use limits::Limits;
 pub use plan::Plan;
 use restart::{Next, Policy};
 pub use settle::End;
 use signals::{News, Signals};
+use spawn::Child;
 
 /// Runs `plan` to its end in this process. `on_start` is called with the unit once its command runs.
 ///
 /// An error means that the command never started; its exit code says why (125, 126, 127). Whatever
 /// goes wrong with our own files is told once on stderr and changes nothing for the command.
 pub fn run(plan: &Plan, on_start: impl FnOnce(&Unit)) -> Result<(Unit, End)> {
-    let script = plan.script_text();
-    let mut unit = describe(plan, script.as_deref());
-    if plan.detached {
-        // Not before: the terminal that we leave here is told of our caller.
-        let _ = rustix::process::setsid();
-    }
-    let mut limits = plan.limits.clone();
-    limits::take_scope(&mut limits);
-    limits::note(&limits, &mut unit);
-    let mut files = open_record(&mut unit, plan);
-    let clock = Instant::now();
-    let mut spawn = || limits::within(&mut limits, || spawn::spawn(plan, &unit));
-    let caught = Signals::catch(spawn::on_pty(plan));
-    let started = caught.and_then(|signals| Ok((signals, spawn()?)));
-    limits::note(&limits, &mut unit);
-    let (mut signals, mut child) = match started {
-        Ok(started) => started,
-        Err(error) => {
-            if error.exit_code() == exit::RUN_FAILED {
-                files.run_bare(plan, &mut unit, &error);
-            }
-            let end = End::of(Some(error.exit_code().into()), None);
-            settle::finish(&mut unit, files.folder(), end, clock.elapsed());
-            return Err(error);
-        }
-    };
-    runs(&mut unit, &child);
-    files.name_logs(&mut unit, &child);
-    let bounds = Bounds::of(unit.project.as_deref());
-    let mut capture = files.capture(&bounds);
-    let mut events = Events::new(files.folder(), &bounds);
-    capture.open(&child.streams());
-    files.save(&unit);
-    let daemon_start = if plan.register { autostart::nudge() } else { None };
-    on_start(&unit);
-    let git = files.keep(&unit, script.as_deref());
-    let prune = files.folder().and_then(kept::prune);
-    let ready = ready::look(&unit, files.folder());
-    let helpers = daemon_start.into_iter().chain(git).chain(prune).chain(ready).collect();
-    let mut keeps = Keeps { signals: &mut signals, capture: &mut capture, events: &mut events };
-    let end = relay::relay(&mut child, &mut keeps, plan, &unit.id, helpers);
-    let ended = (end, clock.elapsed());
-    let end = go_on(plan, &mut unit, &mut limits, &files, &mut keeps, ended);
-    let lasted = clock.elapsed();
-    events.iter_mut().for_each(Events::note_cut);
-    limits::count_kills(&mut limits);
-    limits::note(&limits, &mut unit);
-    capture.finish(&mut unit.logs);
-    files.follow(capture.place(), &mut unit);
-    unit.git = files.folder().and_then(scripts::git).unwrap_or_default();
-    left::note(&mut unit, end);
-    stop::cgroup::remove(&unit);
-    settle::finish(&mut unit, files.folder(), end, lasted);
-    Ok((unit, end))
+    let mut run = Run::of(plan);
+    let (signals, mut child) = run.start()?;
+    let mut keeps = run.keeps(signals, &child);
+    let starter = if plan.register { autostart::nudge() } else { None };
+    on_start(&run.unit);
+    let helpers = run.helpers().chain(starter).collect();
+    let end = relay::relay(&mut child, &mut keeps, plan, &run.unit.id, helpers);
+    let end = run.go_on(&mut keeps, end);
+    Ok(run.finish(keeps, end))
+}
+
+/// A run from its first moment to its last.
+struct Run<'a> {
+    plan: &'a Plan,
+    script: Option<Vec<u8>>,
+    unit: Unit,
+    files: Files,
+    limits: Limits,
+    /// When its command was started first.
+    clock: Instant,
 }
 
 /// What outlasts one start of the command.
-struct Keeps<'a> {
-    signals: &'a mut Signals,
-    capture: &'a mut capture::Capture,
+struct Keeps {
+    signals: Signals,
+    capture: Capture,
     /// None without a bound.
-    events: &'a mut Option<Events>,
+    events: Option<Events>,
 }
 
-fn runs(unit: &mut Unit, child: &spawn::Child) {
-    unit.status = Status::Running;
-    unit.pid = Some(child.pid);
-    unit.process = Identity::of(child.pid);
-}
+impl<'a> Run<'a> {
+    fn of(plan: &'a Plan) -> Self {
+        let script = plan.script_text();
+        let mut unit = describe(plan, script.as_deref());
+        if plan.detached {
+            // Not before: the terminal that we leave here is told of our caller.
+            let _ = rustix::process::setsid();
+        }
+        let mut limits = plan.limits.clone();
+        limits::take_scope(&mut limits);
+        limits::note(&limits, &mut unit);
+        let files = Files::open(&mut unit, plan);
+        Self { plan, script, unit, files, limits, clock: Instant::now() }
+    }
 
-/// Starts the command again for as long as its terms want that. Takes and returns how it ended.
-fn go_on(
-    plan: &Plan,
-    unit: &mut Unit,
-    limits: &mut limits::Limits,
-    files: &Files,
-    keeps: &mut Keeps<'_>,
-    (mut end, mut lasted): (End, Duration),
-) -> End {
-    let policy = plan.terms.restart.as_deref().and_then(Policy::parse);
-    let (Some(mut policy), Some(folder)) = (policy, files.folder()) else { return end };
-    let announce = |text: String| drop(append(&folder.events(), "restart", &text));
-    while !stop::was_requested(folder) {
-        let wait = match policy.after(end, lasted) {
-            Next::Over => break,
-            Next::Loop => {
-                announce(format!("given up after {}: {}", policy.count(), end.words()));
+    /// Starts the command for the first time. When that fails, the record says so.
+    fn start(&mut self) -> Result<(Signals, Child)> {
+        let caught = Signals::catch(spawn::on_pty(self.plan));
+        let started = caught.and_then(|signals| Ok((signals, self.spawn()?)));
+        started.inspect_err(|error| {
+            if error.exit_code() == exit::RUN_FAILED {
+                self.files.run_bare(self.plan, &mut self.unit, error);
+            }
+            let end = End::of(Some(error.exit_code().into()), None);
+            settle::finish(&mut self.unit, self.files.folder(), end, self.clock.elapsed());
+        })
+    }
+
+    fn spawn(&mut self) -> Result<Child> {
+        let started = limits::within(&mut self.limits, || spawn::spawn(self.plan, &self.unit));
+        limits::note(&self.limits, &mut self.unit);
+        let child = started?;
+        self.unit.status = Status::Running;
+        self.unit.pid = Some(child.pid);
+        self.unit.process = Identity::of(child.pid);
+        Ok(child)
+    }
+
+    /// Opens what the command's output goes to, and tells in the record where that is.
+    fn keeps(&mut self, signals: Signals, child: &Child) -> Keeps {
+        self.files.name_logs(&mut self.unit, child);
+        let bounds = Bounds::of(self.unit.project.as_deref());
+        let mut capture = self.files.capture(&bounds);
+        capture.open(&child.streams());
+        self.files.save(&self.unit);
+        Keeps { signals, capture, events: Events::new(self.files.folder(), &bounds) }
+    }
+
+    /// Processes of ours that nobody waits for.
+    fn helpers(&self) -> impl Iterator<Item = std::process::Child> {
+        let git = self.files.keep(&self.unit, self.script.as_deref());
+        let prune = self.files.folder().and_then(kept::prune);
+        git.into_iter().chain(prune).chain(ready::look(&self.unit, self.files.folder()))
+    }
+
+    /// Starts the command again for as long as its terms want that. Takes and returns how it ended.
+    fn go_on(&mut self, keeps: &mut Keeps, mut end: End) -> End {
+        let policy = self.plan.terms.restart.as_deref().and_then(Policy::parse);
+        let (Some(mut policy), Some(folder)) = (policy, self.files.folder().cloned()) else {
+            return end;
+        };
+        let announce = |text: String| drop(append(&folder.events(), "restart", &text));
+        let mut lasted = self.clock.elapsed();
+        while !stop::was_requested(&folder) {
+            let wait = match policy.after(end, lasted) {
+                Next::Over => break,
+                Next::Loop => {
+                    announce(format!("given up after {}: {}", policy.count(), end.words()));
+                    break;
+                }
+                Next::Again(wait) => wait,
+            };
+            self.pause(keeps);
+            announce(format!("restart {} in {}s: {}", policy.count(), wait.as_secs(), end.words()));
+            if asked_to_end(&mut keeps.signals, &folder, wait) {
                 break;
             }
-            Next::Again(wait) => wait,
-        };
-        (unit.process, unit.pid) = (None, None);
-        unit.restarts += 1;
-        keeps.capture.finish(&mut unit.logs);
-        files.save(unit);
-        announce(format!("restart {} in {}s: {}", policy.count(), wait.as_secs(), end.words()));
-        if asked_to_end(keeps.signals, folder, wait) {
-            break;
+            let clock = Instant::now();
+            end = self.start_again(keeps);
+            lasted = clock.elapsed();
         }
-        let clock = Instant::now();
-        let started = limits::within(limits, || spawn::spawn(plan, unit));
-        limits::note(limits, unit);
-        end = match started {
+        end
+    }
+
+    /// The command has ended and is going to be started again.
+    fn pause(&mut self, keeps: &mut Keeps) {
+        (self.unit.process, self.unit.pid) = (None, None);
+        self.unit.restarts += 1;
+        keeps.capture.finish(&mut self.unit.logs);
+        self.files.save(&self.unit);
+    }
+
+    /// One more start, to its end.
+    fn start_again(&mut self, keeps: &mut Keeps) -> End {
+        match self.spawn() {
             Ok(mut child) => {
-                runs(unit, &child);
-                files.save(unit);
-                let ready = ready::look(unit, files.folder()).into_iter().collect();
-                relay::relay(&mut child, keeps, plan, &unit.id, ready)
+                self.files.save(&self.unit);
+                let ready = ready::look(&self.unit, self.files.folder()).into_iter().collect();
+                relay::relay(&mut child, keeps, self.plan, &self.unit.id, ready)
             }
             Err(error) => End::of(Some(error.exit_code().into()), None),
-        };
-        lasted = clock.elapsed();
+        }
     }
-    end
+
+    /// The last of it is over: writes down how it was.
+    fn finish(mut self, mut keeps: Keeps, end: End) -> (Unit, End) {
+        let lasted = self.clock.elapsed();
+        keeps.events.iter_mut().for_each(Events::note_cut);
+        limits::count_kills(&mut self.limits);
+        limits::note(&self.limits, &mut self.unit);
+        keeps.capture.finish(&mut self.unit.logs);
+        self.files.follow(keeps.capture.place(), &mut self.unit);
+        self.unit.git = self.files.folder().and_then(scripts::git).unwrap_or_default();
+        left::note(&mut self.unit, end);
+        stop::cgroup::remove(&self.unit);
+        settle::finish(&mut self.unit, self.files.folder(), end, lasted);
+        (self.unit, end)
+    }
 }
 
 /// Waits so long, with nothing running; true when somebody wants it to be over.
@@ -230,100 +266,6 @@ fn describe(plan: &Plan, script: Option<&[u8]>) -> Unit {
     unit.terms = Terms { background: plan.detached, ..plan.terms.clone() };
     unit.runner = Identity::own();
     unit
-}
-
-/// The record's folder, or what is left of our duties without one.
-struct Files {
-    folder: Option<Folder>,
-}
-
-fn open_record(unit: &mut Unit, plan: &Plan) -> Files {
-    let folder = match Folder::create(unit) {
-        Ok((folder, warning)) => {
-            warn(warning.as_ref());
-            Some(folder)
-        }
-        Err(error) => {
-            warn(Some(&error.next("free some space, or set XDG_STATE_HOME")));
-            None
-        }
-    };
-    let files = Files { folder };
-    if let Some(folder) = &files.folder {
-        unit.logs.events = Some(folder.events());
-        files.save(unit);
-        // Before there is anything to read, or anybody who reads it.
-        seals::keep(folder);
-        if plan.register {
-            let _ = folder.link_live(&unit.id);
-        }
-    }
-    files
-}
-
-impl Files {
-    fn folder(&self) -> Option<&Folder> {
-        self.folder.as_ref()
-    }
-
-    /// The folder moved with its project while the command ran: so do we.
-    fn follow(&mut self, place: Option<PathBuf>, unit: &mut Unit) {
-        let Some(folder) = self.folder.as_mut().filter(|folder| !folder.path().exists()) else {
-            return;
-        };
-        if let Some(place) = place.filter(|place| place.is_dir()) {
-            *folder = Folder::at(place);
-            folder.take_in(unit);
-            let _ = folder.link_live(&unit.id);
-        }
-    }
-
-    /// Something that we need and the command does not is not to be had: the command takes our place.
-    /// Returns when that is impossible too.
-    fn run_bare(&self, plan: &Plan, unit: &mut Unit, error: &Error) {
-        if plan.detached {
-            return;
-        }
-        warn(Some(&Error::new(format!("{}: its output and its end are not kept", error.what()))));
-        unit.status = Status::Running;
-        unit.process = Identity::own();
-        unit.pid = Some(std::process::id());
-        self.save(unit);
-        let _ = Command::new(&plan.argv[0]).args(&plan.argv[1..]).exec();
-    }
-
-    /// A record that cannot be written must not disturb the command; it was told once already.
-    fn save(&self, unit: &Unit) {
-        if let Some(folder) = &self.folder {
-            let _ = folder.save(unit);
-        }
-    }
-
-    /// Keeps what the command started from. Git is a child of ours until it is done.
-    fn keep(&self, unit: &Unit, script: Option<&[u8]>) -> Option<std::process::Child> {
-        let folder = self.folder()?;
-        if let Some(text) = script {
-            kept::script(folder, &unit.script.sha256, text);
-        }
-        kept::ask_git(folder, &unit.cwd)
-    }
-
-    fn name_logs(&self, unit: &mut Unit, child: &spawn::Child) {
-        let Some(folder) = &self.folder else { return };
-        let path =
-            |stream: Stream| child.streams().contains(&stream).then(|| folder.file(stream.file()));
-        unit.logs = Logs {
-            output: path(Stream::Output),
-            stdout: path(Stream::Stdout),
-            stderr: path(Stream::Stderr),
-            events: Some(folder.events()),
-            ..Logs::default()
-        };
-    }
-
-    fn capture(&self, bounds: &Bounds) -> capture::Capture {
-        capture::Capture::new(self.folder.as_ref().map(Folder::path), bounds)
-    }
 }
 
 /// What ig could not do was told already.

@@ -88,7 +88,7 @@ enum Event {
 /// Carries everything to and fro until the child's end, which it returns.
 pub(super) fn relay(
     child: &mut Child,
-    keeps: &mut Keeps<'_>,
+    keeps: &mut Keeps,
     plan: &Plan,
     unit: &UnitId,
     helpers: Vec<std::process::Child>,
@@ -97,8 +97,8 @@ pub(super) fn relay(
     let chunk = if child.pty.is_some() { TERMINAL_CHUNK } else { CHUNK };
     let mut relay = Relay {
         child,
-        capture: keeps.capture,
-        events: keeps.events,
+        capture: &mut keeps.capture,
+        events: &mut keeps.events,
         buffer: vec![0; chunk],
         keys,
         passing: !plan.detached,
@@ -110,7 +110,7 @@ pub(super) fn relay(
         helpers,
         end: None,
     };
-    let mut end = relay.until_the_end(keeps.signals);
+    let mut end = relay.until_the_end(&mut keeps.signals);
     relay.helpers.drain(..).for_each(ready::dismiss);
     end.hung_up = relay.hung_up || !plan.detached && terminal::is_hung_up();
     if plan.tree {
