@@ -16,7 +16,7 @@ use crate::record::events::share::{Share, tally};
 const SOON: Duration = Duration::from_millis(100);
 
 /// ...and otherwise after this.
-const LATE: Duration = Duration::from_secs(2);
+const LATE: Duration = Duration::from_secs(5);
 
 /// See the module.
 #[derive(Debug)]

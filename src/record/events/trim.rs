@@ -10,7 +10,7 @@
 //! else did. A lock makes them one at a time; it is also where the drops are counted.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -180,7 +180,8 @@ impl Trim {
         let new = self.path.with_file_name(".events.log.new");
         let _ = fs::remove_file(&new);
         let mut copy = private::create_new(&new)?;
-        copy_from(&file, start, &mut copy)?;
+        (&file).seek(SeekFrom::Start(start))?;
+        io::copy(&mut &file, &mut copy)?;
         fs::rename(&new, &path)?;
         let meta = copy.metadata()?;
         let (id, length) = (parts::Id::of(&meta), meta.len());
@@ -229,19 +230,6 @@ fn seed(path: &Path, old: &File, start: u64, mut events: u64) -> io::Result<Stri
         }
     }
     Ok(seed)
-}
-
-/// (`io::copy` knows more ways than `ig-agent` has room for.)
-fn copy_from(file: &File, mut start: u64, copy: &mut File) -> io::Result<()> {
-    let mut buffer = vec![0; 64 << 10];
-    loop {
-        let count = file.read_at(&mut buffer, start)?;
-        if count == 0 {
-            return Ok(());
-        }
-        copy.write_all(&buffer[..count])?;
-        start += u64::try_from(count).unwrap_or(0);
-    }
 }
 
 /// Spares most lines the reading: only what goes on, or is of a level that is a word, can be one.
