@@ -57,7 +57,17 @@ pub(super) fn words(name: &str, limit: &Limit) -> Vec<String> {
     if let Some(cores) = limit.cpu {
         set(format!("CPUQuota={:.2}%", cores * 100.0));
     }
+    words.extend(own_invocation());
     words
+}
+
+/// systemd-run tells what it starts the scope's INVOCATION_ID: the unit has its caller's environment.
+fn own_invocation() -> Vec<String> {
+    let name = "INVOCATION_ID";
+    match std::env::var(name) {
+        Ok(value) => vec!["env".to_owned(), format!("{name}={value}")],
+        Err(_) => ["env", "-u", name].map(str::to_owned).into(),
+    }
 }
 
 #[cfg(test)]
@@ -72,6 +82,6 @@ mod tests {
             words.contains("--unit=ig-0123 -p OOMPolicy=continue -p MemoryMax=1048576 "),
             "{words}"
         );
-        assert!(words.ends_with("-p CPUQuota=50.00%"), "{words}");
+        assert!(words.contains("-p CPUQuota=50.00% env "), "{words}");
     }
 }
