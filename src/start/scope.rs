@@ -61,7 +61,7 @@ pub(super) fn words(name: &str, limit: &Limit) -> Vec<String> {
     words
 }
 
-/// systemd-run tells what it starts the scope's INVOCATION_ID: the unit has its caller's environment.
+/// systemd-run tells what it starts the scope's `INVOCATION_ID`: the unit has its caller's environment.
 fn own_invocation() -> Vec<String> {
     let name = "INVOCATION_ID";
     match std::env::var(name) {
