@@ -5,6 +5,8 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+use crate::hash;
+
 /// The folder that makes a folder a project.
 pub const PROJECT_DIR: &str = ".idlergear";
 
@@ -123,14 +125,18 @@ pub fn daemon_log() -> PathBuf {
 
 /// The socket: `IDLERGEAR_SOCKET`, else in the runtime folder, else in [`temp_dir`].
 ///
-/// A runtime folder that is missing or another user's counts as unset.
+/// A runtime folder that is missing or another user's counts as unset. What takes its place is shared
+/// by all HOMEs of a user, each with a daemon of its own: there the name tells whose it is.
 pub fn socket() -> PathBuf {
     if let Some(path) = absolute("IDLERGEAR_SOCKET") {
         return path;
     }
     match absolute("XDG_RUNTIME_DIR").filter(|dir| is_ours(dir)) {
         Some(dir) => dir.join("idlergear/daemon.sock"),
-        None => temp_dir().join("daemon.sock"),
+        None => {
+            let whose = hash::sha256(state_dir().as_os_str().as_encoded_bytes());
+            temp_dir().join(format!("daemon-{}.sock", &whose[..8]))
+        }
     }
 }
 

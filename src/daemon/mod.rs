@@ -143,6 +143,8 @@ async fn run(lock: Lock, ready: impl FnOnce(Option<String>)) -> Result<()> {
         Daemon { world, lock, server: None, calls, places: Vec::new(), trouble: None, settling: 0 };
     daemon.world.wake();
     daemon.bind()?;
+    // What vanished before it was watched is no news.
+    daemon.check_places();
     ready(notice);
     while !daemon.world.stopping {
         daemon.turn(&mut inputs).await;

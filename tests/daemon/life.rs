@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use rustix::process::Signal;
 
-use crate::support::{Sandbox, stderr, stdout, succeed, wait_until};
+use crate::support::{Sandbox, stderr, stdout, succeed, tool, wait_until};
 use crate::{Killed, Script, names};
 
 #[test]
@@ -169,4 +169,37 @@ fn the_state_folder_may_vanish() {
     wait_until("it ends, so that there are never two", || !daemon.is_alive());
     world.ok(&["daemon", "start"]);
     assert!(world.daemon_pid().is_some());
+}
+
+#[test]
+fn the_state_folder_may_vanish_before_it_is_watched() {
+    let Some(strace) = tool("strace") else { return };
+    let world = Sandbox::with_project();
+    let mut slow = world.command(strace.to_str().unwrap());
+    slow.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=inotify_add_watch"]);
+    slow.args(["-e", "inject=inotify_add_watch:delay_enter=1500000", "ig", "daemon", "start"]);
+    let mut starter = slow.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_until("it has the lock", || world.daemon_pid().is_some());
+    let daemon = idlergear::os::Identity::of(world.daemon_pid().unwrap()).unwrap();
+    std::fs::remove_dir_all(world.state()).unwrap();
+    wait_until("it ends, so that there are never two", || !daemon.is_alive());
+    starter.wait().unwrap();
+}
+
+#[test]
+fn without_a_runtime_folder_each_home_has_a_daemon_of_its_own() {
+    let worlds = [Sandbox::with_project(), Sandbox::with_project()];
+    let shared = tempfile::tempdir().unwrap();
+    let ig = |world: &Sandbox, args: &[&str]| {
+        let mut command = world.command("ig");
+        command.args(args).env_remove("XDG_RUNTIME_DIR").env("TMPDIR", shared.path());
+        succeed(&command.output().unwrap(), args)
+    };
+    for world in &worlds {
+        ig(world, &["daemon", "start"]);
+    }
+    ig(&worlds[1], &["daemon", "register", "somebody"]);
+    assert_eq!(ig(&worlds[0], &["daemon", "agents"]), "");
+    assert!(ig(&worlds[1], &["daemon", "agents"]).contains("somebody"));
+    assert_ne!(worlds[0].daemon_pid(), worlds[1].daemon_pid());
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+use idlergear::os::Identity;
 use tempfile::TempDir;
 
 /// How long a condition may take to come true before a test fails.
@@ -116,14 +117,14 @@ impl Sandbox {
         let text = std::fs::read(self.state().join("daemon.lock")).ok()?;
         let recorded: serde_json::Value = serde_json::from_slice(&text).ok()?;
         let identity = serde_json::from_value(recorded.get("daemon")?.clone()).ok()?;
-        let identity: idlergear::os::Identity = identity;
+        let identity: Identity = identity;
         identity.is_alive().then_some(identity.pid)
     }
 
     /// Ends this world's daemon at once.
     pub fn kill_daemon(&self) {
         let Some(pid) = self.daemon_pid() else { return };
-        let Some(identity) = idlergear::os::Identity::of(pid) else { return };
+        let Some(identity) = Identity::of(pid) else { return };
         idlergear::os::signal(&identity, rustix::process::Signal::KILL);
         wait_until("the daemon is gone", || !identity.is_alive());
     }
@@ -132,6 +133,16 @@ impl Sandbox {
 impl Drop for Sandbox {
     fn drop(&mut self) {
         self.kill_daemon();
+        // One may be starting still, for a run that ended just now.
+        let mark = format!("HOME={}", self.home().display());
+        let is_daemon = |process: &Identity| {
+            let command = idlergear::os::command_line(process.pid);
+            ["ig daemon start", "ig daemon serve"].iter().any(|words| command.contains(words))
+        };
+        while let Some(daemon) = idlergear::os::started_with(&mark, 0).iter().find(|p| is_daemon(p))
+        {
+            idlergear::os::signal(daemon, rustix::process::Signal::KILL);
+        }
     }
 }
 
