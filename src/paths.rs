@@ -131,13 +131,11 @@ pub fn socket() -> PathBuf {
     if let Some(path) = absolute("IDLERGEAR_SOCKET") {
         return path;
     }
-    match absolute("XDG_RUNTIME_DIR").filter(|dir| is_ours(dir)) {
-        Some(dir) => dir.join("idlergear/daemon.sock"),
-        None => {
-            let whose = hash::sha256(state_dir().as_os_str().as_encoded_bytes());
-            temp_dir().join(format!("daemon-{}.sock", &whose[..8]))
-        }
+    if let Some(dir) = absolute("XDG_RUNTIME_DIR").filter(|dir| is_ours(dir)) {
+        return dir.join("idlergear/daemon.sock");
     }
+    let whose = hash::sha256(state_dir().as_os_str().as_encoded_bytes());
+    temp_dir().join(format!("daemon-{}.sock", &whose[..8]))
 }
 
 fn is_ours(dir: &Path) -> bool {
