@@ -235,6 +235,23 @@ fn a_late_word_counts_and_a_late_record_is_found() {
     assert_eq!(read(&path).len(), 4003);
 }
 
+#[test]
+fn a_record_that_is_half_there_at_the_trade_counts_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("events.log");
+    write(&path, 1, 2000);
+    let mut late = fs::File::options().append(true).open(&path).unwrap();
+    write!(late, "1.5\t9\t.\tinfo\thalf a ").unwrap();
+    assert!(trim(dir.path(), &share(1 << 20)).unwrap());
+    writeln!(late, "record").unwrap();
+    write(&path, 2001, 2000);
+    trim_fully(dir.path(), &share(1 << 20)).unwrap();
+    // A part is named after its first byte and after the events before it.
+    let names = fs::read_dir(dir.path()).unwrap().flatten().map(|entry| entry.file_name());
+    let names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
+    assert!(names.iter().any(|name| name.ends_with(".2001")), "{names:?}");
+}
+
 /// Shells that log at full speed while the file is closed over their heads again and again.
 #[test]
 fn nothing_is_lost_or_torn_while_the_file_is_traded() {

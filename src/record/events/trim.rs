@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::lines::{AFTER, CARRIED, CARRIED_ON, lines};
+use super::lines::{AFTER, CARRIED, CARRIED_ON, LINE_LIMIT, lines};
 use super::parts::{self, Part};
 use super::share::{Share, TALLY, tally};
 use super::{Event, Reader};
@@ -212,6 +212,11 @@ fn seed(path: &Path, old: &File, start: u64, mut events: u64) -> io::Result<Stri
     let mut length = 0;
     super::newest_lines(path, old, &mut |line, end| {
         if let Some(end) = end {
+            let bytes = u64::try_from(line.len()).unwrap_or(0);
+            if end - length == bytes && line.len() < LINE_LIMIT {
+                // A record that is being written comes late as a whole, and counts then.
+                return;
+            }
             length = end;
             events += u64::from(parts::ends_event(line));
         }
