@@ -60,6 +60,11 @@ fn made_in(home: &Path, name: &str) -> PathBuf {
     made
 }
 
+/// Who is in it: a process id a line.
+fn inside(cgroup: &Path) -> String {
+    std::fs::read_to_string(cgroup.join("cgroup.procs")).unwrap_or_default()
+}
+
 /// The runner of `script`, told that `cgroup` is to hold it.
 fn run_in(world: &World, name: &str, limits: &serde_json::Value, script: &str) -> Child {
     let mut run = world.0.command("ig-agent");
@@ -94,10 +99,9 @@ fn sweep_finds_who_is_left_in_the_cgroup() {
     let script = "(env -i setsid setsid sleep 60 >/dev/null 2>&1 &); exit 3";
     run_in(&world, "leaves", &limits, script).wait().unwrap();
     assert_eq!(world.end_of("leaves"), 3);
-    let inside = || std::fs::read_to_string(made.join("cgroup.procs")).unwrap_or_default();
-    wait_until("it is on its own", || inside().lines().count() == 1);
+    wait_until("it is on its own", || inside(&made).lines().count() == 1);
     assert!(stderr(&world.ig(&["clear"])).contains("kept 1"));
-    let pid = inside().trim().to_owned();
+    let pid = inside(&made).trim().to_owned();
     assert!(world.ok(&["sweep"]).contains(&pid));
     world.ok(&["sweep", "--stop", "leaves"]);
     assert!(!made.exists());
@@ -114,7 +118,7 @@ fn the_daemon_removes_the_cgroup_of_a_runner_that_was_killed() {
     let made = made_in(&home, "killed");
     let limits = serde_json::json!({"by": "cgroup", "cgroup": made, "home": home});
     let mut runner = run_in(&world, "alone", &limits, "exec sleep 60");
-    wait_until("it runs", || !world.unit("alone")["pid"].is_null());
+    wait_until("it runs", || !inside(&made).is_empty() && !world.unit("alone")["pid"].is_null());
     world.ok(&["daemon", "start"]);
     runner.kill().unwrap();
     runner.wait().unwrap();
@@ -148,10 +152,10 @@ fn a_cgroup_holds_the_whole_tree_and_is_gone_afterwards() {
         script,
     ]);
     let mut runner = run.stdout(Stdio::null()).spawn().unwrap();
-    let inside = || std::fs::read_to_string(made.join("cgroup.procs")).unwrap_or_default();
     // The command's three; the runner was there to start it, and went back.
     let own = runner.id().to_string();
-    let settled = || inside().lines().count() == 3 && !inside().lines().any(|pid| pid == own);
+    let settled =
+        || inside(&made).lines().count() == 3 && !inside(&made).lines().any(|pid| pid == own);
     wait_until("all but the runner are inside", || {
         settled() && !world.ok(&["output", "held"]).is_empty()
     });
@@ -159,7 +163,7 @@ fn a_cgroup_holds_the_whole_tree_and_is_gone_afterwards() {
     let v2 = places.lines().find_map(|line| line.strip_prefix("0::")).unwrap();
     assert!(v2.ends_with(made.file_name().unwrap().to_str().unwrap()), "{places}");
     let processes: Vec<Identity> =
-        inside().lines().filter_map(|pid| Identity::of(pid.parse().ok()?)).collect();
+        inside(&made).lines().filter_map(|pid| Identity::of(pid.parse().ok()?)).collect();
     world.ok(&["stop", "held"]);
     assert!(!processes.iter().any(Identity::is_alive));
     assert!(!made.exists());
