@@ -7,13 +7,30 @@ pub mod pty;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use idlergear::os::Identity;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT};
 use tempfile::TempDir;
 
 /// How long a condition may take to come true before a test fails.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+static HEED_SIGNALS: Once = Once::new();
+
+/// Has what we start take the signals that our own caller ignores (`nohup`, `&` in a script), which
+/// it would ignore too: a signal with a handler is one with its default for a new program.
+fn heed_signals() {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.map_or(0, |mask| u64::from_str_radix(mask.trim(), 16).unwrap());
+    for signal in [SIGHUP, SIGINT, SIGQUIT] {
+        if ignored >> (signal - 1) & 1 == 1 {
+            signal_hook::flag::register(signal, Arc::default()).unwrap();
+        }
+    }
+}
 
 /// A private world. Dropping it ends the daemon that was started in it.
 pub struct Sandbox {
@@ -23,6 +40,7 @@ pub struct Sandbox {
 impl Sandbox {
     /// An empty HOME and, below it, an empty project folder (no `.idlergear/`).
     pub fn new() -> Self {
+        HEED_SIGNALS.call_once(heed_signals);
         let root = tempfile::Builder::new().prefix("ig-").tempdir().unwrap();
         for dir in ["project", "run", "tmp"] {
             std::fs::create_dir(root.path().join(dir)).unwrap();
