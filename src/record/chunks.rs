@@ -28,6 +28,8 @@ pub(super) struct Chunks {
     /// Number of the first entry read last, and the entries.
     block: (usize, Vec<u8>),
     files: [Vec<Piece>; 3],
+    /// The chunk whose newlines were counted last, and how many it has.
+    counted: Option<(Entry, u64)>,
     /// What is there now is all there will be.
     closed: bool,
     /// And it was looked at.
@@ -69,6 +71,7 @@ impl Chunks {
             covered: None,
             block: (0, Vec::new()),
             files: [Vec::new(), Vec::new(), Vec::new()],
+            counted: None,
             closed: false,
             is_settled: false,
         };
@@ -187,7 +190,17 @@ impl Chunks {
     pub(super) fn lines_through(&mut self, number: usize) -> u64 {
         let Some(entry) = self.get(number) else { return self.lines_before(number) };
         let next = if entry.is_mark() { None } else { self.get(number + 1) };
-        next.map_or_else(|| entry.line + newlines(&self.bytes(&entry)), |next| next.line)
+        next.map_or_else(|| entry.line + self.newlines(&entry), |next| next.line)
+    }
+
+    /// Of a chunk that nothing follows, which is asked for several times in a row.
+    fn newlines(&mut self, entry: &Entry) -> u64 {
+        if let Some((_, count)) = self.counted.filter(|(counted, _)| counted == entry) {
+            return count;
+        }
+        let count = newlines(&self.bytes(entry));
+        self.counted = Some((*entry, count));
+        count
     }
 
     /// Lines that end in chunk `number`; only when nothing follows it the bytes are looked at.
@@ -236,7 +249,8 @@ impl Chunks {
 
     fn pieces(&mut self, stream: Stream) -> &[Piece] {
         let pieces = &mut self.files[stream as usize];
-        if pieces.is_empty() {
+        // What is not there yet may come.
+        if pieces.is_empty() && !self.is_settled {
             *pieces = pieces::open(&self.folder, stream.file());
         }
         pieces

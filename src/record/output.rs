@@ -11,6 +11,8 @@ mod start;
 
 use std::path::Path;
 
+use memchr::{memchr, memchr_iter};
+
 use super::chunks::Chunks;
 use super::gap::{Cause, Gap};
 use super::index::{Entry, Stream};
@@ -192,11 +194,29 @@ impl Reader {
         let bytes = self.chunks.bytes(entry);
         let mut number = entry.line + 1;
         self.read_to[entry.stream as usize] = entry.end();
-        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let mut start = self.pass_over(entry, &mut number, &bytes);
+        while start < bytes.len() {
+            let end = memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at + 1);
+            let part = &bytes[start..end];
             self.add(entry, number, part, lines);
             number += u64::from(part.ends_with(b"\n"));
+            start = end;
         }
         number - entry.line - 1
+    }
+
+    /// Where in `bytes`, the chunk `entry`, the first wanted line may begin; `number` becomes its
+    /// number. A chunk can hold thousands before it: they are counted and not put together.
+    fn pass_over(&mut self, entry: &Entry, number: &mut u64, bytes: &[u8]) -> usize {
+        let before_first = self.first.saturating_sub(*number);
+        let unwanted = before_first.saturating_add(self.skip);
+        let Some((count, at)) = (1..=unwanted).zip(memchr_iter(b'\n', bytes)).last() else {
+            return 0;
+        };
+        self.unfinished[entry.stream as usize] = None;
+        self.skip -= count.saturating_sub(before_first);
+        *number += count;
+        at + 1
     }
 
     /// Takes `part` of the chunk `entry`: what is left of line `number`, or more of it.
