@@ -62,7 +62,8 @@ fn wrong_questions_are_refused_with_a_way_out() {
 
 #[test]
 fn times_choose_lines() {
-    let script = "echo early; until grep -qs early .idlergear/runs/*/stdout.log; do sleep 0.02; done
+    let script =
+        "echo early; until grep -qs early .idlergear/runs/*/stdout.log; do sleep 0.02; done
         sleep 0.3; echo late";
     let world = ran(script);
     let first: serde_json::Value =
