@@ -62,7 +62,10 @@ fn wrong_questions_are_refused_with_a_way_out() {
 
 #[test]
 fn times_choose_lines() {
-    let world = ran("echo early; sleep 0.3; echo late");
+    let script =
+        "echo early; until grep -qs early .idlergear/runs/*/stdout.log; do sleep 0.02; done
+        sleep 0.3; echo late";
+    let world = ran(script);
     let first: serde_json::Value =
         serde_json::from_str(&logs(&world, &["--head", "1", "--json"])).unwrap();
     let between = idlergear::time::parse(first["at"].as_str().unwrap()).unwrap()
@@ -172,7 +175,8 @@ fn what_is_new_is_shown_once_to_each_who_asks() {
     let mut run = ig(&world, &["run", "--name", "job", "--", "bash", "-c", script]);
     let mut run = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     wait_until("it wrote", || {
-        ig(&world, &["logs", "job"]).output().is_ok_and(|o| stdout(&o).contains("unfinished"))
+        let wrote = stdout(&ig(&world, &["logs", "job"]).output().unwrap());
+        ["unfinished", "err"].iter().all(|word| wrote.contains(word))
     });
     let mut first = lines(&world, &["--new"]);
     first.sort();

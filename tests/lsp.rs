@@ -111,7 +111,7 @@ fn crash(process: &Identity, signal: Signal) {
 /// Greets the server on `port` as an editor does; returns its answer.
 fn initialize(port: u16) -> Value {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_mins(2))).unwrap();
     let params = json!({ "processId": null, "rootUri": null, "capabilities": {} });
     let request = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params });
     let request = request.to_string();

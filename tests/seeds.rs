@@ -198,7 +198,10 @@ fn the_real_world_workflow_works() {
             ("worker", "[queues]"),
         ] {
             support::wait_patiently(&format!("{unit} says {word}"), || {
-                world.ok(&["logs", unit]).contains(word)
+                let said = world.ok(&["logs", unit]);
+                let ended = terminals.iter_mut().any(|t| t.try_wait().unwrap().is_some());
+                assert!(!ended || said.contains(word), "one of them has ended; {unit}:\n{said}");
+                said.contains(word)
             });
         }
         bash(&world, &format!("{name} daemon send \"API schema changed, restart if needed\""));

@@ -203,7 +203,7 @@ fn idle_is_a_pause_in_its_output() {
     start(&world, &[], "until [ -e quiet ]; do echo x; sleep 0.02; done; sleep 60");
     assert!(
         in_vain(&world, "idle:5s")
-            .contains("was never idle for 5s after 0.3s: it wrote something 0.")
+            .contains("was never idle for 5s after 0.3s: it wrote something ")
     );
     world.write("quiet", "");
     assert!(wait(&world, "idle:500ms").status.success());

@@ -9,9 +9,9 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::autostart;
 use crate::record::Folder;
 use crate::wire::unit::Unit;
+use crate::{autostart, os, stop};
 
 /// How long a helper may take to end.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -34,7 +34,8 @@ pub(super) fn dismiss(mut helper: Child) {
     let deadline = Instant::now() + PATIENCE;
     while matches!(helper.try_wait(), Ok(None)) {
         if Instant::now() >= deadline {
-            let _ = helper.kill();
+            // With what it asks, which nobody else would find.
+            stop::end(os::tree(helper.id()), Duration::ZERO);
             let _ = helper.wait();
             return;
         }

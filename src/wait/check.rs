@@ -16,8 +16,8 @@ use crate::stop;
 use crate::time;
 use crate::wire::unit::Unit;
 
-/// What a command gets in any case to say how it is.
-const A_MOMENT: Duration = Duration::from_secs(1);
+/// What a command or a server gets in any case to say how it is.
+pub(super) const A_MOMENT: Duration = Duration::from_secs(1);
 
 /// A look at one unit, again and again.
 pub(super) struct Check {

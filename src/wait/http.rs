@@ -5,6 +5,8 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use super::check::A_MOMENT;
+
 /// How long a server may take to answer before it is asked again.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -86,8 +88,7 @@ impl Address {
     }
 
     fn ask_at(&self, address: SocketAddr, left: Duration) -> Result<u16, String> {
-        // A moment there is always: zero is no time-out to the system.
-        let patience = left.clamp(Duration::from_millis(50), PATIENCE);
+        let patience = left.clamp(A_MOMENT, PATIENCE);
         let deadline = Instant::now() + patience;
         let words = |e: std::io::Error| {
             e.to_string().split(" (os").next().unwrap_or_default().to_lowercase()

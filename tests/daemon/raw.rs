@@ -21,7 +21,7 @@ impl Raw {
 
     pub(crate) fn at(path: &Path) -> Self {
         let stream = UnixStream::connect(path).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_mins(2))).unwrap();
         Self { reader: BufReader::new(stream) }
     }
 

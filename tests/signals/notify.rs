@@ -98,6 +98,11 @@ fn terminal(world: &Sandbox, script: &str) -> Terminal {
     terminal
 }
 
+/// Waits for the bell, which may have rung before the shell said that it is done.
+fn hear(terminal: &mut Terminal) {
+    wait_until("the bell rings", || terminal.is_running() && bells(terminal) > 0);
+}
+
 fn bells(terminal: &Terminal) -> usize {
     terminal.seen().matches('\u{7}').count()
 }
@@ -226,7 +231,7 @@ fn what_cannot_be_shown_is_said_once_and_the_bell_rings_all_the_same() {
     let mut terminal = terminal(&world, "true");
     for _ in 0..3 {
         drop(std::mem::replace(&mut terminal, self::terminal(&world, "ig run --quiet -- false")));
-        terminal.expect("\u{7}");
+        hear(&mut terminal);
     }
     let log = std::fs::read_to_string(world.state().join("daemon.log")).unwrap();
     assert_eq!(log.matches("no desktop notification: `notify-send` is not").count(), 1, "{log}");
@@ -236,7 +241,7 @@ fn what_cannot_be_shown_is_said_once_and_the_bell_rings_all_the_same() {
 fn both_are_off_until_they_are_asked_for() {
     let world = world("bell = true");
     let Some(desktop) = Desktop::new(&world) else { return };
-    terminal(&world, "ig start -- false").expect("\u{7}");
+    hear(&mut terminal(&world, "ig start -- false"));
     set(&world, "desktop = true");
     let mut silent = terminal(&world, "ig start job -- false");
     assert!(desktop.notice(0)["title"].as_str().unwrap().starts_with("job failed"));
@@ -255,7 +260,7 @@ fn the_bell_rings_where_the_unit_was_started_and_once() {
     let mut terminal = terminal(&world, &start);
     assert_eq!(bells(&terminal), 0);
     std::fs::write(gate, "").unwrap();
-    terminal.expect("\u{7}");
+    hear(&mut terminal);
     assert!(terminal.is_running() && other.is_running());
     assert_eq!((bells(&terminal), bells(&other)), (1, 0));
     let seen = terminal.seen().replace("is-done", "");
@@ -285,7 +290,7 @@ fn a_terminal_that_is_somebody_elses_by_now_stays_silent() {
     std::fs::write(gate, "").unwrap();
     wait_for_ends(&world);
     // What ended later rings later.
-    terminal(&world, "ig run --quiet -- false").expect("\u{7}");
+    hear(&mut terminal(&world, "ig run --quiet -- false"));
     for other in &mut others {
         assert!(other.is_running());
         assert_eq!(bells(other), 0);

@@ -102,7 +102,7 @@ fn a_session_ends_with_its_client_and_what_it_alone_would_read_with_it() {
     let unit: idlergear::wire::unit::Unit =
         serde_json::from_value(Raw::greeted(&world).ok("unit.get", &json!({ "id": monitor })))
             .unwrap();
-    assert!(idlergear::stop::processes(&unit).is_empty(), "the whole tree");
+    wait_until("the whole tree has", || idlergear::stop::processes(&unit).is_empty());
     let marker = world.read(&format!(".idlergear/runs/{monitor}/stop"));
     assert_eq!(marker, "mine\n", "as if the session had asked");
     for unit in &live {

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use serde_json::json;
 
 use crate::raw::Raw;
-use crate::support::{Sandbox, wait_until};
+use crate::support::{Sandbox, wait_patiently, wait_until};
 use crate::{Killed, all_is_well, start};
 
 fn serve(world: &Sandbox) -> Killed {
@@ -33,7 +33,7 @@ fn of_fifty_daemons_one_lives_whoever_was_there_before() {
             world.kill_daemon();
         }
     }
-    wait_until("one is left", || {
+    wait_patiently("one is left", || {
         daemons.iter_mut().filter_map(|daemon| is_running(daemon).then_some(())).count() == 1
     });
     let last = daemons.iter_mut().find_map(|daemon| is_running(daemon).then(|| daemon.0.id()));

@@ -110,12 +110,15 @@ fn a_background_job_that_reads_is_stopped_until_it_is_brought_back() {
 #[test]
 fn a_running_job_that_is_brought_to_the_foreground_gets_the_keys() {
     bare_and_ours(|terminal, prefix| {
-        // It waits for the keys before it reads them, so nothing stops it.
-        terminal
-            .send(&format!("{prefix} bash -c 'echo up-$((1+1)); read -t 20 x; echo got-$x' &\r"));
+        // It reads once the terminal is its own, which is after its shell says so: nothing stops it.
+        let own = "set -- $(ps -o pgid=,tpgid= -p $$); [ $1 = $2 ]";
+        let script = format!(
+            "echo up-$((1+1)); until {own}; do sleep 0.05; done; echo mine-$((1+1)); read x; echo got-$x"
+        );
+        terminal.send(&format!("{prefix} bash -c '{script}' &\r"));
         terminal.expect("up-2");
         terminal.send("fg\r");
-        terminal.expect("bash -c");
+        terminal.expect("mine-2");
         terminal.send("it\r");
         terminal.expect("got-it");
         terminal.expect("ready> ");
@@ -194,14 +197,14 @@ fn where_no_shell_watches_ctrl_z_does_nothing() {
     assert_eq!(terminal.end().code, Some(0));
 }
 
+/// Waits until what was started last is `sleep`, and the shell that starts it no more.
+const IT_SLEEPS: &str = "until grep -q sleep /proc/$!/comm; do :; done";
+
 #[test]
 fn what_is_left_behind_lives_and_is_named() {
     let world = quiet();
-    let run = command(
-        &world,
-        "ig",
-        &["run", "--", "sh", "-c", "sleep 61 & echo pid$((1+1))-$!.; exit 3"],
-    );
+    let line = format!("sleep 61 & {IT_SLEEPS}; echo pid$((1+1))-$!.; exit 3");
+    let run = command(&world, "ig", &["run", "--", "sh", "-c", &line]);
     let mut terminal = Terminal::start(run);
     terminal.expect("pid2-");
     terminal.expect(".");
@@ -218,8 +221,8 @@ fn what_is_left_behind_lives_and_is_named() {
 #[test]
 fn what_left_its_terminal_and_its_streams_is_named_too() {
     let world = quiet();
-    let line = "setsid -f sleep 62 </dev/null >/dev/null 2>&1; exit 3";
-    let run = command(&world, "ig", &["run", "--", "sh", "-c", line]);
+    let line = format!("setsid sleep 62 </dev/null >/dev/null 2>&1 & {IT_SLEEPS}; exit 3");
+    let run = command(&world, "ig", &["run", "--", "sh", "-c", &line]);
     let ended = Terminal::start(run).end();
     let survivors = unit(&world)["metadata"]["survivors"].clone();
     let pid = u32::try_from(survivors[0]["pid"].as_u64().unwrap()).unwrap();

@@ -82,7 +82,7 @@ fn output_is_complete_to_the_last_byte() {
     for _ in 0..3 {
         let world = quiet();
         let run = command(&world, "ig", &["run", "--quiet", "--", "seq", "200000"]);
-        let ended = Terminal::start(run).patient(60).end();
+        let ended = Terminal::start(run).patient(600).end();
         assert_eq!(ended.code, Some(0));
         let expected: String =
             (1..=200_000).fold(String::new(), |text, n| text + &n.to_string() + "\r\n");

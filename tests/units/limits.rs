@@ -42,22 +42,18 @@ fn what_nobody_holds_is_said() {
     world.ok(&["stop", "busy"]);
 }
 
-/// The cgroup we are in, of version 2, when we may make others in it.
-fn cgroup() -> Option<PathBuf> {
+/// The cgroup we are in, of version 2, and a new one in it for one test, when we may make one.
+fn cgroup(name: &str) -> Option<(PathBuf, PathBuf)> {
     let mounts = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(Path::new);
     let mount = mounts.into_iter().find(|dir| dir.join("cgroup.controllers").is_file())?;
     let text = std::fs::read_to_string("/proc/self/cgroup").ok()?;
     let home = mount.join(text.lines().find_map(|line| line.strip_prefix("0::/"))?);
-    let probe = home.join(format!("ig-probe-{}", std::process::id()));
-    std::fs::create_dir(&probe).and_then(|()| std::fs::remove_dir(&probe)).ok()?;
-    Some(home)
-}
-
-/// A cgroup of its own for one test.
-fn made_in(home: &Path, name: &str) -> PathBuf {
     let made = home.join(format!("ig-{name}-{}", std::process::id()));
-    std::fs::create_dir(&made).unwrap();
-    made
+    if std::fs::create_dir(&made).is_err() {
+        eprintln!("SKIPPED: no cgroup can be made here");
+        return None;
+    }
+    Some((home, made))
 }
 
 /// Who is in it: a process id a line.
@@ -89,12 +85,8 @@ fn a_cgroup_that_went_away_is_not_said_to_hold() {
 /// Nothing tells whose it is but the cgroup.
 #[test]
 fn sweep_finds_who_is_left_in_the_cgroup() {
-    let Some(home) = cgroup() else {
-        eprintln!("SKIPPED: no cgroup can be made here");
-        return;
-    };
+    let Some((home, made)) = cgroup("left") else { return };
     let world = World::new();
-    let made = made_in(&home, "left");
     let limits = serde_json::json!({"by": "cgroup", "cgroup": made, "home": home});
     let script = "(env -i setsid setsid sleep 60 >/dev/null 2>&1 &); exit 3";
     run_in(&world, "leaves", &limits, script).wait().unwrap();
@@ -110,12 +102,8 @@ fn sweep_finds_who_is_left_in_the_cgroup() {
 
 #[test]
 fn the_daemon_removes_the_cgroup_of_a_runner_that_was_killed() {
-    let Some(home) = cgroup() else {
-        eprintln!("SKIPPED: no cgroup can be made here");
-        return;
-    };
+    let Some((home, made)) = cgroup("killed") else { return };
     let world = World::new();
-    let made = made_in(&home, "killed");
     let limits = serde_json::json!({"by": "cgroup", "cgroup": made, "home": home});
     let mut runner = run_in(&world, "alone", &limits, "exec sleep 60");
     wait_until("it runs", || !inside(&made).is_empty() && !world.unit("alone")["pid"].is_null());
@@ -130,12 +118,8 @@ fn the_daemon_removes_the_cgroup_of_a_runner_that_was_killed() {
 /// What descends from nobody, is in no group and bears no mark is still in the cgroup.
 #[test]
 fn a_cgroup_holds_the_whole_tree_and_is_gone_afterwards() {
-    let Some(home) = cgroup() else {
-        eprintln!("SKIPPED: no cgroup can be made here");
-        return;
-    };
+    let Some((home, made)) = cgroup("test") else { return };
     let world = World::new();
-    let made = made_in(&home, "test");
     let limits = serde_json::json!({"by": "cgroup", "cgroup": made, "home": home}).to_string();
     let script = "cat /proc/self/cgroup
         (env -i setsid setsid sleep 60 &); sleep 60; true";

@@ -74,7 +74,8 @@ fn the_marker_holds_the_session_that_asked() {
 #[test]
 fn what_a_unit_left_behind_is_listed_and_stopped_when_asked_for() {
     let world = World::new();
-    let script = "setsid bash -c 'echo $$; exec sleep 60' & sleep 0.2";
+    let script = "setsid bash -c 'echo $$; touch $IDLERGEAR_RUN_ID; exec sleep 60' &
+        until [ -e $IDLERGEAR_RUN_ID ]; do sleep 0.02; done";
     let (one, other) = (world.start(&["one", "--", script]), world.start(&["other", "--", script]));
     for id in [&one, &other] {
         assert_eq!(world.end_of(id), 0);
@@ -121,7 +122,8 @@ fn a_pid_that_was_given_to_somebody_else_is_never_signalled() {
     let script = r#"
         set -e
         export IDLERGEAR_NO_DAEMON=1
-        id=$(ig start victim -- 'setsid sleep 61 & exec sleep 60' 2>/dev/null)
+        id=$(ig start victim -- 'setsid sleep 61 & echo up; exec sleep 60' 2>/dev/null)
+        ig wait $id --until match:up 2>/dev/null
         pid=$(ig run status $id --json | sed -n 's/^  "pid": \([0-9]*\),$/\1/p')
         runner=$(ps -o ppid= -p $pid | tr -d ' ')
         kill -KILL $runner; kill -KILL $pid

@@ -157,7 +157,8 @@ impl Reader {
             for (entries, bytes) in streams.iter().zip(&buffers) {
                 self.pick(&Stretch { entries, bytes }, search, lines);
             }
-            lines.sort_by_key(|line| line.number);
+            // A piece of a line that goes on has the number of the next line to end.
+            lines.sort_by_key(|line| (line.number, line.at));
         } else {
             for entry in entries {
                 self.split(entry, lines);
