@@ -180,7 +180,7 @@ fn wait_sees_a_listening_process() {
     let pid = std::process::id().to_string();
     ok(&world, &["register", "server", "--pid", &pid]);
     let _listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    ok(&world, &["wait", "server", "ready", "20"]);
+    ok(&world, &["wait", "server", "ready", "120"]);
     let late = agent(&world, &["wait", "server", "exit", "0"]);
     assert_eq!(late.status.code(), Some(124));
     assert!(stderr(&late).contains("still runs after 0s"), "{}", stderr(&late));
@@ -195,5 +195,5 @@ fn lib_names_the_library() {
 }
 
 fn sleeper() -> std::process::Child {
-    Command::new("sleep").arg("60").spawn().unwrap()
+    Command::new("sleep").arg("600").spawn().unwrap()
 }

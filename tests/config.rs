@@ -123,8 +123,7 @@ fn a_broken_file_never_stops_a_command() {
 #[test]
 fn the_shell_is_the_users_choice() {
     let world = Sandbox::with_project();
-    let shell = world.write("shell", "#!/bin/sh\necho mine; exec sh \"$@\"\n");
-    std::fs::set_permissions(&shell, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let shell = world.program("shell", "#!/bin/sh\necho mine; exec sh \"$@\"\n");
     let text = format!("[processes.execution]\nshell_path = \"{}\"\n", shell.display());
     for program in ["ig", "ig-agent"] {
         let run = |variable: &str| {

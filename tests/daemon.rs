@@ -34,7 +34,15 @@ pub(crate) struct Script {
 }
 
 impl Script {
+    /// The daemon is there before: one that registering asks for, and nobody waits for, would come up
+    /// in the midst of what the test does next.
     pub(crate) fn start(world: &Sandbox, name: &str) -> Self {
+        world.ok(&["daemon", "start"]);
+        Self::begin(world, name)
+    }
+
+    /// The same, whether there is a daemon or not.
+    pub(crate) fn begin(world: &Sandbox, name: &str) -> Self {
         use std::io::{BufRead, BufReader};
         let text = format!(
             r#"ig daemon register {name} --type dev-script --metadata "{{\"pid\": $$}}"; exec sleep 600"#

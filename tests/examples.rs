@@ -32,7 +32,7 @@ fn ctrl_c_in_the_tour_cleans_up() {
     let Some(_) = tool("python3") else { return };
     let world = World::with("script");
     let tour = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/tour.sh");
-    let mut terminal = Terminal::start(world.command(tour)).patient(60);
+    let mut terminal = Terminal::start(world.command(tour));
     terminal.expect("$ ig-agent wait");
     wait_until("the environment is being made", || world.processes().join(" ").contains("venv"));
     terminal.send("\x03");

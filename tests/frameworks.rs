@@ -58,7 +58,7 @@ impl Live {
             assert!(Instant::now() < deadline && terminal.is_running(), "{}", terminal.seen());
         }
         let tree = os::tree(terminal.pid());
-        Self { terminal: terminal.patient(30), tree }
+        Self { terminal: terminal.patient(120), tree }
     }
 
     /// Presses the keys that end `server`.
@@ -96,7 +96,7 @@ fn get(port: u16, path: &str) -> Option<String> {
 }
 
 fn free_port(base: u16) -> u16 {
-    (base..base + 100).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
+    (base..base + 100).find(|port| support::is_free(*port)).unwrap()
 }
 
 /// How it ended, in the words of a shell.
@@ -195,7 +195,7 @@ fn ends_with_its_unit(world: &World, server: &Server, script: &Path, port: u16) 
 
 fn refuses_a_taken_port(world: &World, script: &Path, port: u16) {
     let taken = TcpListener::bind(("127.0.0.1", port)).unwrap();
-    let ended = Terminal::start(world.command(script)).patient(60).end();
+    let ended = Terminal::start(world.command(script)).patient(INSTALLING).end();
     assert_ne!(ended.code, Some(0));
     let owner = format!("{}", std::process::id());
     assert!(ended.output.contains(&port.to_string()), "{}", ended.output);
@@ -330,7 +330,7 @@ fn pytest() {
 
     let interrupted = |mut command: Command| {
         command.args(["-s", "-k", "slow"]);
-        let mut terminal = Terminal::start(command).patient(60);
+        let mut terminal = Terminal::start(command).patient(INSTALLING);
         terminal.expect("now");
         let tree = os::tree(terminal.pid());
         terminal.send("\x03");

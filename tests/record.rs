@@ -20,11 +20,6 @@ fn ok(world: &Sandbox, args: &[&str]) -> String {
     succeed(&ig(world, args).output().unwrap(), args)
 }
 
-fn script(world: &Sandbox, name: &str, text: &str) {
-    let path = world.write(name, text);
-    std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
-}
-
 fn unit(world: &Sandbox, id: &str) -> Value {
     serde_json::from_str(&ok(world, &["run", "status", id, "--json"])).unwrap()
 }
@@ -33,7 +28,7 @@ fn unit(world: &Sandbox, id: &str) -> Value {
 #[test]
 fn three_steps_by_hand_make_a_run() {
     let world = Sandbox::with_project();
-    script(&world, "my-script.sh", "#!/bin/sh\necho one; echo two >&2; printf three\n");
+    world.program("my-script.sh", "#!/bin/sh\necho one; echo two >&2; printf three\n");
     let output = world.bash(
         "export IDLERGEAR_NO_DAEMON=1; set -o pipefail
          id=$(ig run register ./my-script.sh 2>registered) && echo \"$id\" >id
@@ -94,7 +89,7 @@ fn a_run_by_hand_does_not_outlive_its_terminal() {
 #[test]
 fn header_and_footer_tell_which_run_of_which_script() {
     let world = Sandbox::with_project();
-    script(&world, "train.sh", "#!/bin/sh\necho trained; exit 3\n");
+    world.program("train.sh", "#!/bin/sh\necho trained; exit 3\n");
     let output = ig(&world, &["run", "--banner", "./train.sh", "--stream"]).output().unwrap();
     assert_eq!((stdout(&output).as_str(), output.status.code()), ("trained\n", Some(3)));
     let shown = stderr(&output);
@@ -130,11 +125,11 @@ fn lines_around_the_output_are_shown_when_wanted() {
 #[test]
 fn a_script_is_kept_once_and_a_changed_one_makes_its_runs_stale() {
     let world = Sandbox::with_project();
-    script(&world, "x.sh", "#!/bin/sh\necho same\necho old\n");
+    world.program("x.sh", "#!/bin/sh\necho same\necho old\n");
     ok(&world, &["run", "--name", "first", "--", "./x.sh"]);
     ok(&world, &["run", "--name", "again", "--", "./x.sh"]);
     assert_eq!(unit(&world, "first")["stale"], false);
-    script(&world, "x.sh", "#!/bin/sh\necho same\necho new\nexit 4\n");
+    world.program("x.sh", "#!/bin/sh\necho same\necho new\nexit 4\n");
     ig(&world, &["run", "--name", "second", "--", "./x.sh"]).output().unwrap();
     let listing: Value = serde_json::from_str(&ok(&world, &["run", "list", "--json"])).unwrap();
     let stale: Vec<&Value> =

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use idlergear::record::events;
-use support::{Sandbox, stderr, stdout, succeed, tool};
+use support::{Sandbox, free_port, stderr, stdout, succeed, tool};
 
 /// The library as it stands in the source tree.
 const LIBRARY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/shell-lib/idlergear.sh");
@@ -70,10 +70,6 @@ fn path_without_ig() -> String {
     let path = std::env::var("PATH").unwrap();
     let dirs = path.split(':').filter(|dir| !Path::new(dir).join("ig-agent").exists());
     dirs.collect::<Vec<_>>().join(":")
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 #[test]

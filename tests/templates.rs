@@ -82,8 +82,12 @@ fn every_script_is_lint_free_and_formatted() {
 }
 
 /// A `bin` folder with what scripts need from outside and nothing of ig: pip and uv that only tell
-/// what they were asked, a venv that costs nothing.
+/// what they were asked, a venv that costs nothing. It is made once in a world.
 fn stubs(world: &Sandbox) -> PathBuf {
+    let folder = world.home().join("stubs");
+    if folder.exists() {
+        return folder;
+    }
     let python = "#!/bin/bash\n\
         if [ \"$1 $2\" = '-m venv' ]; then mkdir -p \"$3/bin\" && cp \"$0\" \"$3/bin/python\"; exit; fi\n\
         if [ \"$1 $2\" = '-m pip' ]; then printf '%s\\n' \"pip: ${*:3}\" >>\"$HOME/pip.log\"; exit; fi\n\
@@ -93,11 +97,9 @@ fn stubs(world: &Sandbox) -> PathBuf {
             "python3" => python.to_owned(),
             _ => format!("#!/bin/bash\nprintf '{name}:'; printf ' %s' \"$@\"; echo\n"),
         };
-        let path = world.write(&format!("../stubs/{name}"), &text);
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(path, mode).unwrap();
+        world.program(&format!("../stubs/{name}"), &text);
     }
-    world.home().join("stubs")
+    folder
 }
 
 /// Runs a script from `/` with no ig on PATH.
@@ -168,7 +170,7 @@ fn kept_lines_can_use_the_helpers() {
     let kept =
         "# ig:keep\nidlergear_log 'half done'\nidlergear_status busy\nidlergear_send hello\n";
     let text = std::fs::read_to_string(&script).unwrap().replace("# ig:keep\n", kept);
-    std::fs::write(&script, text).unwrap();
+    world.program("scripts/x.sh", &text);
     let output = run_alone(&world, &script, &[]);
     assert_eq!((stderr(&output).as_str(), output.status.code()), ("half done\n", Some(0)));
     let output = world.command("scripts/x.sh").env("IDLERGEAR_NO_DAEMON", "1").output().unwrap();

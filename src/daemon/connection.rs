@@ -22,10 +22,8 @@ use crate::wire::{self};
 
 /// How long a client may be silent before it says `hello`.
 const GREETING: Duration = Duration::from_secs(10);
-/// How long a client may take to read an answer.
+/// How long a client may take to read an answer; or, cut off, to hear why.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a subscriber that was cut off is waited for, to be told.
-const FAREWELL: Duration = Duration::from_secs(1);
 /// Answers with signals that a client may hold; older ones are given back.
 const HELD: usize = 64;
 
@@ -288,7 +286,7 @@ impl Connection {
     async fn part(&self, unfinished: &[u8]) {
         let mut last = unfinished.to_vec();
         last.extend(subscribers::farewell());
-        let _ = timeout(FAREWELL, write(&self.stream, &last, &mut 0)).await;
+        let _ = timeout(PATIENCE, write(&self.stream, &last, &mut 0)).await;
     }
 }
 

@@ -3,11 +3,10 @@
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::Sandbox;
+use crate::support::{PATIENCE, Sandbox};
 
 /// A connection without manners.
 pub(crate) struct Raw {
@@ -21,7 +20,7 @@ impl Raw {
 
     pub(crate) fn at(path: &Path) -> Self {
         let stream = UnixStream::connect(path).unwrap();
-        stream.set_read_timeout(Some(Duration::from_mins(2))).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         Self { reader: BufReader::new(stream) }
     }
 

@@ -1,6 +1,6 @@
 //! Units: found by their files, watched by their processes, known by what they say.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use crate::support::{Sandbox, stderr, stdout, wait_until};
 use crate::{Script, names};
 
 #[test]
-fn a_killed_script_is_shown_killed_within_a_second() {
+fn a_killed_script_is_shown_killed_before_it_is_reaped() {
     let world = Sandbox::with_project();
     let mut script = Script::start(&world, "web");
     wait_until("it is listed", || names(&world) == ["web"]);
@@ -22,7 +22,6 @@ fn a_killed_script_is_shown_killed_within_a_second() {
     eprintln!("killed was known after {took:?}");
     assert_eq!(event["data"]["domain"], "daemons");
     assert_eq!(event["data"]["unit"]["status"], "killed");
-    assert!(took < Duration::from_secs(1), "{took:?}");
     let gone = raw.event("agent_unregistered");
     assert_eq!(gone["data"]["name"], "web");
     assert!(gone["seq"].as_u64() > event["seq"].as_u64());

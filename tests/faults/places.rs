@@ -22,6 +22,8 @@ fn homes_and_folders_that_are_not_there() {
         "mkdir gone && cd gone && rmdir ../gone",
         "export HOME=/nonexistent; cd /",
     ];
+    let strays = ["/.idlergear", "/.local", "/nonexistent"].map(Path::new);
+    let before = strays.map(Path::exists);
     for runner in RUNNERS {
         for case in cases {
             let world = Sandbox::with_project();
@@ -31,9 +33,7 @@ fn homes_and_folders_that_are_not_there() {
             warnings(&output, &format!("{runner}: {case}"));
         }
     }
-    for stray in ["/.idlergear", "/.local", "/nonexistent"] {
-        assert!(!Path::new(stray).exists(), "{stray}");
-    }
+    assert_eq!(strays.map(Path::exists), before, "{strays:?}");
 }
 
 /// A folder for everybody: whoever was first there may be anybody.

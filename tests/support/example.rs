@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::Sandbox;
+use super::{PATIENCE, Sandbox};
 
 /// A copy of an example, and the environment that Python's tools need.
 pub struct World {
@@ -72,7 +72,7 @@ impl World {
     pub fn nothing_is_left(&self, after: &str) {
         let mut left = Vec::new();
         let begun = Instant::now();
-        while begun.elapsed() < Duration::from_secs(20) {
+        while begun.elapsed() < PATIENCE {
             left = self.processes();
             if left.is_empty() {
                 return;

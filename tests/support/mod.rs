@@ -7,6 +7,7 @@ pub mod pty;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
@@ -14,8 +15,9 @@ use idlergear::os::Identity;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT};
 use tempfile::TempDir;
 
-/// How long a condition may take to come true before a test fails.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a condition may take to come true before a test fails. Nobody who passes waits so long: it
+/// is there for machines that are much slower than ours, or have much else to do.
+pub const PATIENCE: Duration = Duration::from_mins(2);
 
 static HEED_SIGNALS: Once = Once::new();
 
@@ -125,6 +127,18 @@ impl Sandbox {
         path
     }
 
+    /// Writes a program below the project folder, with its parents; an older one is written over. By
+    /// a process of its own: what another test starts at this moment would hold a file of ours open
+    /// for writing until it is itself, and a program that is open for writing cannot be started.
+    pub fn program(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.project().join(name);
+        let make = r#"mkdir -p "${1%/*}" && printf %s "$2" >"$1" && chmod 755 "$1""#;
+        let mut made = self.command("bash");
+        made.args(["-c", make, "bash"]).arg(&path).arg(text);
+        succeed(&made.output().unwrap(), &["making", name]);
+        path
+    }
+
     /// Reads a file below the project folder.
     pub fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.project().join(name)).unwrap()
@@ -184,9 +198,24 @@ pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// A port that nobody listens on.
+/// A port that nobody listens on, a hundred from that of any other call. It is below those that the
+/// system gives to whoever asks for any; and it is not bound to try it, for what another test starts
+/// at that moment would keep it so for a while.
 pub fn free_port() -> u16 {
-    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+    static CALLS: AtomicU16 = AtomicU16::new(0);
+    let first = u16::try_from(std::process::id() % 120).unwrap();
+    loop {
+        let slot = (first + CALLS.fetch_add(1, Ordering::Relaxed)) % 120;
+        let port = 20_000 + 100 * slot;
+        if is_free(port) {
+            return port;
+        }
+    }
+}
+
+/// Whether nobody answers on `port`.
+pub fn is_free(port: u16) -> bool {
+    std::net::TcpStream::connect(("127.0.0.1", port)).is_err()
 }
 
 /// What `seq` prints up to `last`.

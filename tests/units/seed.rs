@@ -10,13 +10,11 @@ const FAILURE: &str = "#!/bin/bash\necho working; sleep \"$1\"; echo oh no >&2; 
 const CRASH: &str = "#!/bin/bash\necho working; sleep \"$1\"; exit 137\n";
 
 fn world() -> World {
-    use std::os::unix::fs::PermissionsExt;
     let world = World::new();
     for (name, text) in
         [("output", OUTPUT), ("success", SUCCESS), ("failure", FAILURE), ("crash", CRASH)]
     {
-        let path = world.0.write(&format!("test-{name}.sh"), text);
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        world.0.program(&format!("test-{name}.sh"), text);
     }
     world
 }
