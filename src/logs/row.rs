@@ -53,7 +53,12 @@ impl Row {
             return None;
         }
         let text = str::from_utf8(&self.bytes).ok()?.trim_end_matches('\r');
-        neutral::is_plain(text.as_bytes()).then_some(text)
+        (self.is_passage() || neutral::is_plain(text.as_bytes())).then_some(text)
+    }
+
+    /// Whether it is many lines in one, which are as they may be shown: nothing else has a newline.
+    pub fn is_passage(&self) -> bool {
+        self.level.is_none() && memchr::memchr(b'\n', &self.bytes).is_some()
     }
 
     /// Whether the bytes are what is shown, as far as a pattern is concerned.

@@ -77,9 +77,7 @@ impl Printer {
             }
             Form::Text => {
                 let text = line(row);
-                // What came as many lines in one was looked at as such.
-                let is_clear = memchr::memchr(b'\n', text.as_bytes()).is_some();
-                let text = if is_clear { text } else { self.mask.line(text) };
+                let text = if row.is_passage() { text } else { self.mask.line(text) };
                 self.out.write_all(text.as_bytes())?;
                 self.out.write_all(b"\n")
             }
