@@ -113,6 +113,12 @@ impl Folder {
 
     /// The record as it was written last.
     pub fn load(&self) -> Result<Unit> {
+        let mut unit = self.load_raw()?;
+        self.hide_secrets(&mut unit);
+        Ok(unit)
+    }
+
+    fn load_raw(&self) -> Result<Unit> {
         let path = self.file("run.json");
         let text = fs::read(&path).map_err(|e| Error::io("read", &path, &e))?;
         let mut unit = read::json(&text)
@@ -137,14 +143,29 @@ impl Folder {
 
     /// The unit as it stands now: the record, its process, and what the script said of itself.
     pub fn observe(&self) -> Result<Unit> {
-        let mut unit = self.load()?;
+        let mut unit = self.load_raw()?;
         events::apply(&self.events(), &mut unit);
+        self.hide_secrets(&mut unit);
         if !unit.status.is_terminal() && !is_alive(&unit) {
             unit.status = Status::Killed;
             unit.ended_at.get_or_insert_with(|| self.last_sign_of_life());
         }
         Ok(unit)
     }
+
+    /// What a script says of itself may hold a secret, as its log may.
+    #[cfg(feature = "full")]
+    fn hide_secrets(&self, unit: &mut Unit) {
+        if !unit.description.is_empty() {
+            let said = std::mem::take(&mut unit.description);
+            unit.description = crate::logs::mask::Mask::of(self).lines(&said);
+        }
+    }
+
+    /// `ig-agent` shows nothing of it.
+    #[cfg(not(feature = "full"))]
+    #[allow(clippy::unused_self, reason = "the other one is a method")]
+    fn hide_secrets(&self, _unit: &mut Unit) {}
 
     /// When its files were last written: the best guess at the end of a unit nobody could record.
     fn last_sign_of_life(&self) -> String {
