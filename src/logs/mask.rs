@@ -48,6 +48,7 @@ impl Mask {
     }
 
     /// The same mask for a text that is no part of the log.
+    #[must_use]
     pub fn apart(&self) -> Self {
         Self { in_key: false, ..self.clone() }
     }
