@@ -448,10 +448,40 @@ __idlergear_zshexit() {
   __idlergear_at_exit "$?" || :
 }
 
+# Whether a signal ends bash right now. It runs the EXIT trap then too, with the `$?` of the command
+# before: but what it was waiting for still runs, a job without `&`. A shell that ends by itself has
+# only jobs with one. What it reads, or counts, or puts into a variable then, is no job: that is not
+# noticed.
+__idlergear_is_cut_short() {
+  [[ -n ${BASH_VERSION-} ]] || return 1
+  local __idlergear_jobs='' __idlergear_text __idlergear_before=' &'
+  __idlergear_jobs=$(\builtin jobs -r 2>/dev/null) || return 1
+  [[ -n $__idlergear_jobs ]] || return 1
+  [[ $BASH_COMMAND != 'wait' ]] || return 0
+  __idlergear_jobs+=$'\n[end]'
+  # One job may be many lines.
+  while [[ -n $__idlergear_jobs ]]; do
+    __idlergear_text=${__idlergear_jobs%%$'\n'*}
+    __idlergear_jobs=${__idlergear_jobs#"$__idlergear_text"}
+    __idlergear_jobs=${__idlergear_jobs#$'\n'}
+    case $__idlergear_text in
+    '['*)
+      case $__idlergear_before in
+      *' &' | *' &  (wd: '*')') ;;
+      *) return 0 ;;
+      esac
+      ;;
+    esac
+    __idlergear_before=$__idlergear_text
+  done
+  return 1
+}
+
 # Returns CODE. A death by signal needs no word: whoever looks sees that the process is gone.
 __idlergear_at_exit() {
   case $1 in
   129 | 130 | 131 | 143) return "$1" ;;
+  0) ! __idlergear_is_cut_short || return 0 ;;
   esac
   if [[ -n $__idlergear_id && $__idlergear_keeper != runner ]]; then
     \ig-agent unregister "$__idlergear_id" --exit-code "$1" || :

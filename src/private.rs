@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use crate::error::{Error, Result};
@@ -60,6 +60,20 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         let _ = fs::remove_file(&temp);
     }
     written
+}
+
+/// Writes `bytes` over the JSON in `path`, if they fit into the room that it has on the disk. The rest
+/// of it is filled with spaces, so that a reader never sees the end of the old text behind the new.
+pub fn write_over(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let file = open(OpenOptions::new().write(true), path)?;
+    let meta = file.metadata()?;
+    let (length, room) = (meta.len(), meta.blocks() * 512);
+    if u64::try_from(bytes.len()).map_or(true, |needed| needed > room.max(length)) {
+        return Err(io::ErrorKind::StorageFull.into());
+    }
+    let mut padded = bytes.to_vec();
+    padded.resize(bytes.len().max(usize::try_from(length).unwrap_or(0)), b' ');
+    file.write_all_at(&padded, 0)
 }
 
 /// [`replace`] with the mode of your choice, for files that others may read or run and that can be

@@ -193,6 +193,40 @@ fn the_daemon_hands_out_no_secret_of_a_log() {
 }
 
 #[test]
+fn what_a_script_says_of_itself_is_masked_too() {
+    let world = Sandbox::with_project();
+    let library = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("shell-lib/idlergear.sh");
+    let script = format!(
+        r#". {}; idlergear_register job; touch up
+        until [ -e go ]; do sleep 0.02; done
+        idlergear_log '-----BEGIN RSA PRIVATE KEY-----' 2>/dev/null
+        idlergear_status busy "with token=$DB_PASSWORD"; touch told
+        until [ -e end ]; do sleep 0.02; done"#,
+        library.display()
+    );
+    world.ok(&["daemon", "start"]);
+    let mut start = world.command("ig");
+    start.args(["start", "job", "--", "bash", "-c", &script]).env("DB_PASSWORD", VALUE);
+    succeed(&start.output().unwrap(), &["start"]);
+    wait_until("it is there", || world.ok(&["daemon", "agents"]).contains("job"));
+    wait_until("it is up", || world.project().join("up").exists());
+    world.write("go", "");
+    wait_until("it told", || world.project().join("told").exists());
+    let said = "with token=[masked DB_PASSWORD]";
+    wait_until("the daemon knows", || world.ok(&["daemon", "agents"]).contains("busy"));
+    for args in [&["daemon", "agents"][..], &["ps", "--json"], &["run", "status", "job"]] {
+        let shown = world.ok(args);
+        assert!(shown.contains(said), "{args:?}: {shown}");
+    }
+    world.write("end", "");
+    world.ig(&["wait", "job"]);
+    // Read from the record, which was written by one that masks nothing.
+    wait_until("it has ended", || shown(&world, &["run", "status", "job"]).contains("completed"));
+    assert!(shown(&world, &["run", "status", "job"]).contains(said));
+    assert!(shown(&world, &["run", "list", "--json"]).contains(said));
+}
+
+#[test]
 fn nobody_who_follows_through_the_daemon_is_told_a_secret() {
     let world = tell_tale();
     let mut follow = world.command("ig");

@@ -81,6 +81,9 @@ fn what_cannot_start_says_why_with_the_shells_codes() {
         (vec!["run", "no-such-program"], 127, "command not found"),
         (vec!["run", plain.to_str().unwrap()], 126, "permission denied"),
         (vec!["run"], 125, "Usage: ig run"),
+        (vec!["run", "--nmae", "x", "true"], 125, "`--nmae` is no option of ig run"),
+        (vec!["run", "--", "--nmae"], 127, "command not found"),
+        (vec!["run", "-q", "--", "-x"], 127, "command not found"),
     ];
     for (args, code, words) in cases {
         let output = ig(&world, &args).output().unwrap();
@@ -109,6 +112,39 @@ fn header_and_footer_frame_the_output_on_stderr() {
         &format!("ig:{}@{hash}", unit["id"].as_str().unwrap()),
     ] {
         assert!(text.contains(part), "no {part:?} in:\n{text}");
+    }
+}
+
+/// A hash beside a script's name is that of the script.
+#[test]
+fn a_script_that_cannot_be_read_is_told_and_not_named() {
+    let world = quiet();
+    let output = ig(&world, &["run", "--banner", "--script", "gone.sh", "true"]).output().unwrap();
+    let text = stderr(&output);
+    assert!(text.contains("the script `gone.sh` cannot be read"), "{text}");
+    assert!(text.contains("Run:    true (hash: b5bea41b)"), "{text}");
+    assert_eq!(unit(&world)["script"]["path"], serde_json::Value::Null);
+}
+
+#[test]
+fn who_stops_reading_and_who_cannot_be_told_are_no_matter() {
+    let world = quiet();
+    world.ok(&["run", "echo hi"]);
+    world.write(".idlergear/config.toml", "[nonsense]\n");
+    for command in [
+        "ig run status echo",
+        "ig output echo",
+        "ig ps --all --json",
+        "ig config",
+        "ig run -q true 2>/dev/full",
+    ] {
+        let mut bash = world.command("bash");
+        bash.env("IDLERGEAR_NO_DAEMON", "1").stdin(Stdio::null());
+        // Nobody has ever read from that pipe.
+        let script = format!("exec 3> >(:); wait $!; {command} >&3; echo $?");
+        let output = bash.args(["-c", &script]).output().unwrap();
+        assert_eq!(stdout(&output), "0\n", "{command}: {}", stderr(&output));
+        assert!(!stderr(&output).contains("panicked"), "{command}: {}", stderr(&output));
     }
 }
 

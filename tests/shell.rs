@@ -5,8 +5,9 @@
 mod support;
 
 use std::collections::HashMap;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use idlergear::record::events;
 use support::{Sandbox, free_port, stderr, stdout, succeed, tool};
@@ -308,6 +309,38 @@ fn a_log_that_cannot_be_written_is_told_once_and_taken_up_again() {
         assert_eq!(told.matches("this script goes on").count(), 1, "{told}");
         for text in ["first", "lost 3", "second", "full 3"] {
             assert!(told.contains(text), "{text} was not shown: {told}");
+        }
+    }
+}
+
+/// bash runs the EXIT trap when TERM ends it, with a `$?` that says nothing of that.
+#[test]
+fn a_script_that_a_signal_ends_is_not_complete() {
+    let cut_short = [
+        "sleep 40",
+        "if sleep 40; then :; fi",
+        "sleep 40 | while read -r x; do :; done",
+        "(sleep 40; :); :",
+        "f() { sleep 40; }; f",
+        "sleep 40 & wait",
+        "cd /; for i in 1 2; do sleep 40; done & sleep 40",
+    ];
+    let whole = ["sleep 40 & cd /; for i in 1; do\nsleep 40\ndone & :", "sleep 40 & exit 0", ":"];
+    let cases = cut_short.iter().map(|case| (case, "killed"));
+    let cases = cases.chain(whole.iter().map(|case| (case, "completed")));
+    for shell in shells() {
+        for (script, status) in cases.clone() {
+            let world = World::new();
+            let kill = if status == "killed" { "(sleep 0.3; kill -TERM $$) & disown" } else { ":" };
+            let script = format!(". \"$IDLERGEAR_LIB\"; idlergear_register t; {kill}\n{script}");
+            let mut command = world.command(&shell, "agent");
+            command.args(["-c", &script]).stdin(Stdio::null()).stdout(Stdio::null());
+            let mut child = command.stderr(Stdio::null()).process_group(0).spawn().unwrap();
+            let group = rustix::process::Pid::from_child(&child);
+            child.wait().unwrap();
+            let units = world.sandbox.json(&["run", "list", "--json"]);
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+            assert_eq!(units["units"][0]["status"], status, "{} {script}", shell.display());
         }
     }
 }

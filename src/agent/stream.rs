@@ -30,11 +30,14 @@ pub(super) fn run(mut words: Words) -> Outcome {
         }
     }
     match id {
-        Some(id) => {
-            let (folder, mut logs) = existing(&id)?;
-            stream::keep(&folder, 0, &mut logs);
-        }
-        None => own(&name)?,
+        Some(id) => match existing(&id) {
+            Ok((folder, mut logs)) => stream::keep(&folder, 0, &mut logs),
+            Err(error) => return Ok(stream::pass_on(&error)),
+        },
+        None => match begin(&name) {
+            Ok((unit, folder)) => own(unit, &folder)?,
+            Err(error) => return Ok(stream::pass_on(&error)),
+        },
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -49,31 +52,34 @@ fn existing(id: &str) -> Result<(Folder, Logs)> {
         return Err(Error::new(format!("the output of `{id}` is kept by its runner already")));
     }
     unit.logs.stdout = Some(folder.file(Stream::Stdout.file()));
-    save(&folder, &unit)?;
+    crate::run::warn(save(&folder, &unit).err().as_ref());
     Ok((folder, unit.logs))
 }
 
 /// A unit that lives as long as its input.
-fn own(name: &str) -> Result<()> {
+fn begin(name: &str) -> Result<(Unit, Folder)> {
     let mut unit = Unit::new(Kind::LocalBash, name);
     register::describe_caller(&mut unit);
     unit.status = Status::Running;
     unit.pid = Some(std::process::id());
     unit.process = Identity::own();
-    let (folder, warning) = Folder::create(&unit)?;
+    let (folder, warning) = Folder::create(&mut unit)?;
     crate::run::warn(warning.as_ref());
     unit.logs.stdout = Some(folder.file(Stream::Stdout.file()));
-    unit.logs.events = Some(folder.events());
-    save(&folder, &unit)?;
+    crate::run::warn(save(&folder, &unit).err().as_ref());
     let _ = folder.link_live(&unit.id);
     let _ = crate::autostart::nudge();
+    Ok((unit, folder))
+}
+
+fn own(mut unit: Unit, folder: &Folder) -> Result<()> {
     let clock = Instant::now();
-    stream::keep(&folder, 0, &mut unit.logs);
+    stream::keep(folder, 0, &mut unit.logs);
     unit.status = Status::Completed;
     unit.exit_code = Some(0);
     unit.ended_at = Some(time::now());
     unit.duration_ms = u64::try_from(clock.elapsed().as_millis()).ok();
-    save(&folder, &unit)
+    save(folder, &unit)
 }
 
 fn save(folder: &Folder, unit: &Unit) -> Result<()> {

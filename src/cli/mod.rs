@@ -1,5 +1,8 @@
 //! The command line: one file per command, and here the list of them.
 
+#[macro_use]
+mod out;
+
 mod alerts;
 mod clear;
 mod config;

@@ -76,7 +76,7 @@ pub fn files(project: Option<&Path>) -> Result<()> {
 /// Tells the first mistake in the files on stderr: a command is run all the same.
 pub fn warn(project: Option<&Path>) {
     if let Err(error) = files(project) {
-        eprintln!("ig: {error}");
+        crate::run::show(&format!("ig: {error}\n"));
     }
 }
 

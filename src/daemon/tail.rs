@@ -264,8 +264,13 @@ impl Tail {
         };
         let items = self.events.read(PIECE).unwrap_or_default();
         let mut events: Vec<Event> = items.into_iter().map(event).collect();
-        for event in events.iter_mut().filter(|event| is_log_level(&event.level)) {
-            event.text = self.mask().lines(&event.text);
+        for Event { level, text, .. } in &mut events {
+            match level.as_str() {
+                level if is_log_level(level) => *text = self.mask().lines(text),
+                // No words, but what programs go by.
+                "register" | "ready" => {}
+                _ => *text = self.mask().apart().lines(text),
+            }
         }
         events
     }

@@ -47,6 +47,12 @@ impl Mask {
         Self { is_on: true, known: listed.chain(own).collect(), ..Self::default() }
     }
 
+    /// The same mask for a text that is no part of the log.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        Self { in_key: false, ..self.clone() }
+    }
+
     /// Whether nothing in these whole lines has to be looked at more closely.
     pub fn is_clear(&self, text: &[u8]) -> bool {
         !self.is_on || (!self.in_key && !shapes::may_be_in(text) && self.named(text).is_empty())
@@ -64,6 +70,10 @@ impl Mask {
         if shapes::may_be_in(text.as_bytes()) {
             found.extend(shapes::find(&text));
         }
+        // What was masked before stays as it is.
+        found.retain(|(range, _)| {
+            text.get(range.clone()).is_none_or(|part| !part.starts_with("[masked"))
+        });
         if found.is_empty() { text } else { masked(&text, found).into() }
     }
 

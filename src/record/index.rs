@@ -62,7 +62,8 @@ impl Entry {
     pub const SIZE: usize = 32;
 
     /// Says that from `at` on `bytes` of all streams together could not be kept; `line` lines had
-    /// ended before. The next entry tells how many lines they were.
+    /// ended before. The next entry tells how many lines they were; at the end that is one more mark,
+    /// of no bytes.
     pub fn mark(at: u64, line: u64, bytes: u64) -> Self {
         Self { at, offset: bytes, line, len: 0, stream: Stream::Output }
     }

@@ -36,23 +36,37 @@ use crate::{paths, private};
 pub struct Folder(PathBuf);
 
 impl Folder {
-    /// Makes the folder of `unit`: in its project, or where the user's own state lives when the
+    /// Makes the record of `unit`: in its project, or where the user's own state lives when the
     /// project cannot be written to. Returns what could not be done as a warning.
-    pub fn create(unit: &Unit) -> Result<(Self, Option<Error>)> {
+    pub fn create(unit: &mut Unit) -> Result<(Self, Option<Error>)> {
         let wanted = paths::runs_dir(unit.project.as_deref()).join(unit.id.as_str());
         // A project that is not there is not made up.
         let there = unit.project.as_ref().is_none_or(|root| root.is_dir());
-        let made = if there { make(&wanted) } else { Err(io::ErrorKind::NotFound.into()) };
+        let made =
+            if there { Self::begin(&wanted, unit) } else { Err(io::ErrorKind::NotFound.into()) };
         match made {
-            Ok(()) => Ok((Self(wanted), None)),
+            Ok(folder) => Ok((folder, None)),
             Err(cause) => {
                 let warning = Error::io("make", &wanted, &cause);
                 let second = paths::runs_dir(None).join(unit.id.as_str());
-                make(&second).map_err(|e| Error::io("make", &second, &e))?;
+                let folder =
+                    Self::begin(&second, unit).map_err(|e| Error::io("make", &second, &e))?;
                 let place = format!("its record is in {}", second.display());
-                Ok((Self(second), Some(warning.at(place))))
+                Ok((folder, Some(warning.at(place))))
             }
         }
+    }
+
+    /// A new folder at `path` with what there is to say of `unit`; on a full disk, neither.
+    fn begin(path: &Path, unit: &mut Unit) -> io::Result<Self> {
+        make(path)?;
+        let folder = Self(path.to_path_buf());
+        unit.logs.events = Some(folder.events());
+        let saved = folder.save(unit);
+        if saved.is_err() {
+            let _ = fs::remove_dir(path);
+        }
+        saved.map(|()| folder)
     }
 
     /// The folder at `path`, whatever is in it.
@@ -83,13 +97,28 @@ impl Folder {
         self.file("events.log")
     }
 
-    /// Replaces `run.json` in one step.
+    /// Replaces `run.json` in one step. Where no second file has room, it is written over: how a
+    /// command ended is known, whatever it filled the disk with.
     pub fn save(&self, unit: &Unit) -> io::Result<()> {
-        private::replace(&self.file("run.json"), json(unit)?.as_bytes())
+        use io::ErrorKind::{QuotaExceeded, StorageFull};
+        let path = self.file("run.json");
+        let saved = private::replace(&path, json(unit)?.as_bytes());
+        match saved.map_err(|error| (error.kind(), error)) {
+            Err((StorageFull | QuotaExceeded, _)) => {
+                private::write_over(&path, &serde_json::to_vec(unit).map_err(io::Error::other)?)
+            }
+            other => other.map_err(|(_, error)| error),
+        }
     }
 
     /// The record as it was written last.
     pub fn load(&self) -> Result<Unit> {
+        let mut unit = self.load_raw()?;
+        self.hide_secrets(&mut unit);
+        Ok(unit)
+    }
+
+    fn load_raw(&self) -> Result<Unit> {
         let path = self.file("run.json");
         let text = fs::read(&path).map_err(|e| Error::io("read", &path, &e))?;
         let mut unit = read::json(&text)
@@ -114,14 +143,29 @@ impl Folder {
 
     /// The unit as it stands now: the record, its process, and what the script said of itself.
     pub fn observe(&self) -> Result<Unit> {
-        let mut unit = self.load()?;
+        let mut unit = self.load_raw()?;
         events::apply(&self.events(), &mut unit);
+        self.hide_secrets(&mut unit);
         if !unit.status.is_terminal() && !is_alive(&unit) {
             unit.status = Status::Killed;
             unit.ended_at.get_or_insert_with(|| self.last_sign_of_life());
         }
         Ok(unit)
     }
+
+    /// What a script says of itself may hold a secret, as its log may.
+    #[cfg(feature = "full")]
+    fn hide_secrets(&self, unit: &mut Unit) {
+        if !unit.description.is_empty() {
+            let said = std::mem::take(&mut unit.description);
+            unit.description = crate::logs::mask::Mask::of(self).lines(&said);
+        }
+    }
+
+    /// `ig-agent` shows nothing of it.
+    #[cfg(not(feature = "full"))]
+    #[allow(clippy::unused_self, reason = "the other one is a method")]
+    fn hide_secrets(&self, _unit: &mut Unit) {}
 
     /// When its files were last written: the best guess at the end of a unit nobody could record.
     fn last_sign_of_life(&self) -> String {

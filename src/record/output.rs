@@ -133,7 +133,8 @@ impl Reader {
             } else {
                 self.done = (entry.len, 0);
             }
-            if is_last {
+            // What the last chunk has may become more; what a mark says is said once.
+            if is_last && !entry.is_mark() {
                 break;
             }
             (self.next, self.done) = (there + 1, (0, 0));
@@ -150,8 +151,11 @@ impl Reader {
         self.tell(Gap { first, last, bytes, cause: Cause::Bound }, lines);
     }
 
-    /// Chunk `number` says what could not be kept.
+    /// Chunk `number` says what could not be kept, or only that this was it.
     fn tell_mark(&mut self, number: usize, mark: &Entry, lines: &mut Vec<Line>) {
+        if mark.offset == 0 {
+            return;
+        }
         let cause = if mark.at == 0 { Cause::Bound } else { Cause::Disk };
         let last = self.chunks.lines_before(number + 1);
         self.tell(Gap { first: mark.line + 1, last, bytes: mark.offset, cause }, lines);
@@ -262,8 +266,11 @@ impl Reader {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
     use crate::config::Bounds;
+    use crate::private;
     use crate::record::index::INDEX;
     use crate::run::capture::Capture;
 
@@ -320,6 +327,22 @@ mod tests {
         reader.close();
         assert_eq!(reader.lines(), []);
         assert_eq!(texts(&reader.rest()), ["last"]);
+    }
+
+    #[test]
+    fn what_is_missing_at_the_end_is_told_once() {
+        let (dir, _capture) = log();
+        let mut index = private::append(&dir.path().join(INDEX)).unwrap();
+        for mark in [Entry::mark(7, 3, 99), Entry::mark(8, 12, 0)] {
+            index.write_all(&mark.encode()).unwrap();
+        }
+        let mut reader = Reader::from_tail(dir.path(), None, 9);
+        let lines = reader.lines();
+        assert_eq!(texts(&lines), ["one", "oops", "half", "last", ""]);
+        let gap = Gap { first: 4, last: 12, bytes: 99, cause: Cause::Disk };
+        assert_eq!(lines[4].gap, Some(gap));
+        assert_eq!(reader.lines(), []);
+        assert_eq!(reader.rest(), []);
     }
 
     #[test]

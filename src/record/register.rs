@@ -37,10 +37,7 @@ pub fn register(registration: Registration) -> Result<(Unit, Folder, Option<crat
     unit.pid = Some(registration.pid);
     unit.process = Identity::of(registration.pid);
     unit.status = Status::Running;
-    let (folder, warning) = Folder::create(&unit)?;
-    unit.logs.events = Some(folder.events());
-    let path = folder.file("run.json");
-    folder.save(&unit).map_err(|e| crate::error::Error::io("write", path, &e))?;
+    let (folder, warning) = Folder::create(&mut unit)?;
     seals::keep(&folder);
     let linked = folder
         .link_live(&unit.id)

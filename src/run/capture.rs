@@ -113,7 +113,13 @@ impl Capture {
 
     /// What of the log is missing, for the record; the command has ended.
     pub fn finish(&mut self, logs: &mut Logs) {
-        let _ = self.try_mark();
+        let ends_missing = self.refused.as_ref().is_some_and(|refused| refused.mark.2 > 0);
+        if self.try_mark().is_ok() && ends_missing {
+            // No entry follows that would tell how many lines they were.
+            self.add(Entry::mark(time::micros(SystemTime::now()), self.line, 0));
+            self.owed = true;
+            let _ = self.pay();
+        }
         self.tell_missing(logs);
     }
 

@@ -36,8 +36,6 @@ impl Files {
         };
         let files = Self { folder };
         if let Some(folder) = &files.folder {
-            unit.logs.events = Some(folder.events());
-            files.save(unit);
             // Before there is anything to read, or anybody who reads it.
             seals::keep(folder);
             if plan.register {

@@ -104,6 +104,10 @@ impl<'a> Run<'a> {
     fn of(plan: &'a Plan) -> Self {
         let script = plan.script_text();
         let mut unit = describe(plan, script.as_deref());
+        if let (Some(path), None) = (&plan.script, &script) {
+            let what = format!("the script `{}` cannot be read", path.display());
+            warn(Some(&Error::new(what).next("the hash is that of the command")));
+        }
         if plan.detached {
             // Not before: the terminal that we leave here is told of our caller.
             let _ = rustix::process::setsid();
@@ -260,7 +264,7 @@ fn describe(plan: &Plan, script: Option<&[u8]>) -> Unit {
     unit.agent_type.clone_from(&plan.agent_type);
     unit.command = plan.command_line();
     unit.argv.clone_from(&plan.argv);
-    unit.script.path.clone_from(&plan.script);
+    unit.script.path = plan.script.clone().filter(|_| script.is_some());
     unit.script.sha256 = plan.sha256_of(script);
     unit.stream_logs = plan.stream;
     unit.terms = Terms { background: plan.detached, ..plan.terms.clone() };

@@ -179,8 +179,9 @@ fn refused(program: &str, cause: &io::Error) -> Error {
         _ => (exit::RUN_FAILED, cause.to_string()),
     };
     let error = Error::new(format!("cannot run `{}`: {words}", neutral::line(program))).code(code);
-    if path.is_file() && code == exit::NOT_EXECUTABLE {
-        return error.next(format!("chmod +x {program}, or bash {program}"));
+    match cause.kind() {
+        _ if code != exit::NOT_EXECUTABLE || !path.is_file() => error,
+        ErrorKind::PermissionDenied => error.next(format!("chmod +x {program}, or bash {program}")),
+        _ => error.next(format!("bash {program}, or another first line")),
     }
-    error
 }

@@ -38,6 +38,79 @@ fn a_full_disk_costs_the_command_nothing() {
     }
 }
 
+/// The last that is written of a run is how it ended: there must be room for that.
+#[test]
+fn how_a_command_ended_is_known_on_a_disk_that_it_filled() {
+    for runner in RUNNERS {
+        let world = Sandbox::with_project();
+        let script = "set -e
+            mount -t tmpfs -o size=1m none .idlergear
+            code=0; $RUN --name job -- bash -c 'seq 1 400000; exit 3' >out 2>err || code=$?
+            echo $code >code
+            ig run status job --json >status; timeout 20 ig logs job --number >log";
+        let Some(output) = with_mounts(&world, runner, script) else { return };
+        succeed(&output, &[script]);
+        assert_eq!((world.read("out"), world.read("code")), (support::seq(400_000), "3\n".into()));
+        let told = world.read("err");
+        assert_eq!(told.matches("ig:").count(), 1, "{told}");
+        let status: Value = serde_json::from_str(&world.read("status")).unwrap();
+        assert_eq!((&status["status"], &status["exit_code"]), (&"failed".into(), &3.into()));
+        let log = world.read("log");
+        let end = log.lines().last().unwrap();
+        assert!(end.contains(" to 400,000 (") && end.contains("were not kept"), "{end}");
+    }
+}
+
+/// On a disk that was full before there is not even room for a record.
+#[test]
+fn a_full_project_has_its_record_elsewhere() {
+    for runner in RUNNERS {
+        let world = Sandbox::with_project();
+        let script = "mount -t tmpfs -o size=64k none .idlergear
+            head -c 999999 /dev/zero >.idlergear/filler 2>/dev/null
+            $RUN --name job -- bash -c \"$COMMAND\"";
+        let Some(output) = with_mounts(&world, runner, script) else { return };
+        warnings(&output, runner);
+        assert!(stderr(&output).contains("its record is in"), "{}", stderr(&output));
+        assert_eq!(json(&world, &["run", "status", "job", "--json"])["exit_code"], 3);
+    }
+}
+
+/// Who writes into a pipe of ours must not die of what we cannot keep.
+#[test]
+fn what_cannot_be_kept_flows_through() {
+    for stream in ["ig-agent stream", "ig-agent stream b00000000", "ig run stream b00000000"] {
+        let world = Sandbox::with_project();
+        let script = format!(
+            "mount -t tmpfs -o size=64k none .idlergear
+             export XDG_STATE_HOME=$PWD/.idlergear/state
+             head -c 999999 /dev/zero >.idlergear/filler 2>/dev/null
+             seq 1 300000 | {stream} >out 2>err; echo ${{PIPESTATUS[@]}}"
+        );
+        let Some(output) = with_mounts(&world, "", &script) else { return };
+        assert_eq!(stdout(&output), "0 1\n", "{stream}: {}", world.read("err"));
+        assert_eq!(world.read("out"), support::seq(300_000), "{stream}");
+        assert_eq!(world.read("err").matches("ig:").count(), 1, "{}", world.read("err"));
+    }
+}
+
+/// The steps of a run by hand: its record is there, and its disk is full by then.
+#[test]
+fn a_run_by_hand_goes_on_when_the_disk_is_full() {
+    let world = Sandbox::with_project();
+    let script = "mount -t tmpfs -o size=64k none .idlergear
+        id=$(ig run register make 2>/dev/null)
+        head -c 999999 /dev/zero >.idlergear/filler 2>/dev/null
+        seq 1 300000 | ig run stream $id >out 2>err; echo ${PIPESTATUS[@]}
+        ig run complete $id --exit-code 3 2>/dev/null; echo $?; ig run status $id --json >status";
+    let Some(output) = with_mounts(&world, "", script) else { return };
+    assert_eq!(stdout(&output), "0 0\n0\n", "{}", stderr(&output));
+    assert_eq!(world.read("out"), support::seq(300_000));
+    assert_eq!(world.read("err").matches("ig:").count(), 1, "{}", world.read("err"));
+    let status: Value = serde_json::from_str(&world.read("status")).unwrap();
+    assert_eq!((&status["status"], &status["exit_code"]), (&"failed".into(), &3.into()));
+}
+
 /// Some of the disk stays free for its owner.
 #[test]
 fn a_nearly_full_disk_is_not_filled() {

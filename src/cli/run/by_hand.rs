@@ -53,10 +53,8 @@ impl Register {
         unit.script.sha256 = plan.sha256_of(script.as_deref());
         unit.metadata.insert(MARK.to_owned(), true.into());
         unit.runner = around();
-        let (folder, warning) = Folder::create(&unit)?;
+        let (folder, warning) = Folder::create(&mut unit)?;
         crate::run::warn(warning.as_ref());
-        unit.logs.events = Some(folder.events());
-        save(&folder, &unit)?;
         if let Some(text) = script {
             kept::script(&folder, &unit.script.sha256, &text);
         }
@@ -88,12 +86,15 @@ pub(crate) struct Stream {
 
 impl Stream {
     pub(crate) fn run(self) -> Outcome {
-        let (mut unit, folder) = registered(&self.id)?;
+        let (mut unit, folder) = match registered(&self.id) {
+            Ok(found) => found,
+            Err(error) => return Ok(stream::pass_on(&error)),
+        };
         unit.status = Status::Running;
         unit.logs.stdout = Some(folder.file("stdout.log"));
         unit.process = Identity::own();
         unit.pid = Some(std::process::id());
-        save(&folder, &unit)?;
+        crate::run::warn(save(&folder, &unit).err().as_ref());
         let mut logs = unit.logs;
         stream::keep(&folder, Reader::line_count(folder.path()), &mut logs);
         // Whoever completed it meanwhile has the last word.

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::{Outcome, generate_script, logs, ps, start, stop};
+use crate::error::{Error, exit};
 use crate::run::{self, Plan, banner};
 use crate::{config, paths};
 
@@ -100,8 +101,9 @@ impl Args {
         Ok(ExitCode::from(end.shell_code()))
     }
 
-    fn plan(&self) -> Result<Plan, crate::error::Error> {
-        let failed = |error: crate::error::Error| error.code(crate::error::exit::RUN_FAILED);
+    fn plan(&self) -> Result<Plan, Error> {
+        let failed = |error: Error| error.code(exit::RUN_FAILED);
+        self.check_first_word().map_err(failed)?;
         let mut plan = Plan::new(self.command.clone())
             .map_err(failed)?
             .with_script(self.script.clone())
@@ -114,6 +116,20 @@ impl Args {
             _ => None,
         };
         Ok(plan)
+    }
+
+    /// A slip in an option of ours would be a program that nobody has.
+    fn check_first_word(&self) -> Result<(), Error> {
+        let Some(first) = self.command.first().filter(|word| word.starts_with('-')) else {
+            return Ok(());
+        };
+        let words: Vec<_> = std::env::args_os().collect();
+        let before = words.len().checked_sub(self.command.len() + 1).and_then(|at| words.get(at));
+        if before.is_some_and(|word| word == "--") {
+            return Ok(());
+        }
+        let place = format!("ig run --help, or ig run -- {first} for a program of that name");
+        Err(Error::usage(format!("`{first}` is no option of ig run")).next(place))
     }
 
     /// `ig run ./train.sh --stream`: without `--`, a last `--stream` is ours.

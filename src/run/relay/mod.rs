@@ -319,7 +319,7 @@ impl Relay<'_> {
 }
 
 /// Waits until one of `fds` is ready, at most as long as `limit`.
-fn wait_for(fds: &mut [PollFd<'_>], limit: Option<Duration>) {
+pub(super) fn wait_for(fds: &mut [PollFd<'_>], limit: Option<Duration>) {
     let limit = limit.map(|limit| Timespec {
         tv_sec: i64::try_from(limit.as_secs()).unwrap_or(0),
         tv_nsec: i64::from(limit.subsec_nanos()),
@@ -353,7 +353,7 @@ fn read_all(fd: &OwnedFd, buffer: &mut [u8]) -> (usize, bool) {
 }
 
 /// Writes everything, waiting where the reader is slow: that is what the command itself would do.
-fn write_all(to: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<(), Errno> {
+pub(super) fn write_all(to: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<(), Errno> {
     while !bytes.is_empty() {
         match rustix::io::write(to, bytes) {
             Ok(count) => bytes = &bytes[count..],

@@ -1,0 +1,40 @@
+//! `print!` and its kin as the commands use them. Those of std panic when nobody reads any more,
+//! which `ig ps | head -1` must not end in; that there is one way to print keeps it so.
+
+use std::fmt::Arguments;
+use std::io::{ErrorKind, Write, stderr, stdout};
+
+use crate::error::{Error, exit};
+
+macro_rules! print {
+    ($($words:tt)*) => { $crate::cli::out::show(format_args!($($words)*)) };
+}
+
+macro_rules! println {
+    ($($words:tt)*) => { $crate::cli::out::show(format_args!("{}\n", format_args!($($words)*))) };
+}
+
+macro_rules! eprint {
+    ($($words:tt)*) => { $crate::cli::out::tell(format_args!($($words)*)) };
+}
+
+macro_rules! eprintln {
+    ($($words:tt)*) => { $crate::cli::out::tell(format_args!("{}\n", format_args!($($words)*))) };
+}
+
+/// A result, on stdout. Without a reader there is nothing more to do; that is no failure.
+pub(super) fn show(words: Arguments<'_>) {
+    match stdout().lock().write_fmt(words) {
+        Err(cause) if cause.kind() == ErrorKind::BrokenPipe => std::process::exit(exit::OK.into()),
+        Err(cause) => {
+            super::fail(&Error::new(format!("cannot write: {cause}")));
+            std::process::exit(exit::FAILED.into())
+        }
+        Ok(()) => {}
+    }
+}
+
+/// A remark, on stderr. Nothing depends on it.
+pub(super) fn tell(words: Arguments<'_>) {
+    let _ = stderr().lock().write_fmt(words);
+}
