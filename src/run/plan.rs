@@ -134,7 +134,8 @@ fn find_script(argv: &[String]) -> Option<PathBuf> {
         .find(|path| is_script(path))
 }
 
-fn is_script(path: &Path) -> bool {
+/// Whether it is a file with text in it.
+pub(super) fn is_script(path: &Path) -> bool {
     use std::io::Read;
     let mut start = [0_u8; 256];
     let Ok(mut file) = fs::File::open(path) else { return false };

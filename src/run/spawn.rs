@@ -3,13 +3,14 @@
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, tcsetattr, tcsetwinsize};
 
 use super::monitor::{self, Monitor, Stage};
-use super::plan::Plan;
+use super::plan::{Plan, is_script};
 use super::terminal::{self, Backup};
 use super::unix;
 use crate::error::{Error, Result, exit};
@@ -72,14 +73,34 @@ impl Child {
 
 /// Starts the command of `plan` as `unit`'s own process.
 pub(super) fn spawn(plan: &Plan, unit: &Unit) -> Result<Child> {
-    let mut command = Command::new(&plan.argv[0]);
+    let program = &plan.argv[0];
+    let child = match start(plan, unit, Command::new(program)) {
+        Err(cause) if names_no_interpreter(program, &cause) => {
+            let mut shell = Command::new("/bin/sh");
+            shell.arg(program);
+            start(plan, unit, shell)
+        }
+        started => started,
+    };
+    child.map_err(|cause| refused(program, &cause))
+}
+
+/// Starts `command` with the arguments of `plan`'s.
+fn start(plan: &Plan, unit: &Unit, mut command: Command) -> io::Result<Child> {
     command.args(&plan.argv[1..]);
     introduce(&mut command, unit);
     if plan.tree {
         unix::end_with_us(&mut command);
     }
-    let child = if on_pty(plan) { on_terminal(command, plan) } else { on_pipes(command, plan) };
-    child.map_err(|cause| refused(&plan.argv[0], &cause))
+    if on_pty(plan) { on_terminal(command, plan) } else { on_pipes(command, plan) }
+}
+
+/// Whether `program` is a script for `sh`: one without a first line that says whose it is. Shells,
+/// `env` and `nohup` start these; it is in execvp(3), but the system call knows nothing of it.
+fn names_no_interpreter(program: &str, cause: &io::Error) -> bool {
+    cause.raw_os_error() == Some(libc::ENOEXEC)
+        && program.contains('/')
+        && is_script(Path::new(program))
 }
 
 /// Whether the command gets a terminal of its own.
@@ -162,7 +183,7 @@ fn non_blocking(fd: &OwnedFd) -> io::Result<()> {
 
 /// The codes that every shell uses: 127 not found, 126 found but not to be executed.
 fn refused(program: &str, cause: &io::Error) -> Error {
-    let path = std::path::Path::new(program);
+    let path = Path::new(program);
     let exists = path.exists();
     let (code, words) = match cause.kind() {
         ErrorKind::PermissionDenied if path.is_dir() => {
@@ -173,15 +194,16 @@ fn refused(program: &str, cause: &io::Error) -> Error {
         }
         ErrorKind::NotFound => (exit::NOT_FOUND, "command not found".to_owned()),
         ErrorKind::PermissionDenied => (exit::NOT_EXECUTABLE, "permission denied".to_owned()),
-        _ if cause.raw_os_error() == Some(8) => {
-            (exit::NOT_EXECUTABLE, "not a program: its first line names no interpreter".to_owned())
+        _ if cause.raw_os_error() == Some(libc::ENOEXEC) => {
+            (exit::NOT_EXECUTABLE, "it is no program for this machine".to_owned())
         }
         _ => (exit::RUN_FAILED, cause.to_string()),
     };
     let error = Error::new(format!("cannot run `{}`: {words}", neutral::line(program))).code(code);
     match cause.kind() {
-        _ if code != exit::NOT_EXECUTABLE || !path.is_file() => error,
+        _ if !path.is_file() => error,
         ErrorKind::PermissionDenied => error.next(format!("chmod +x {program}, or bash {program}")),
-        _ => error.next(format!("bash {program}, or another first line")),
+        ErrorKind::NotFound => error.next(format!("bash {program}, or another first line")),
+        _ => error,
     }
 }

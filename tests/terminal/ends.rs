@@ -50,6 +50,19 @@ fn what_cannot_start_has_the_shells_codes() {
     assert!(ours.output.contains("cannot run `./folder`: it is a folder"), "{}", ours.output);
 }
 
+/// As shells and `env` start it.
+#[test]
+fn a_script_that_names_no_interpreter_is_one_for_sh() {
+    let world = quiet();
+    world.write("plain", "echo \"$1-$((1+1))\"; exit 3\n");
+    let line = format!("chmod +x plain; {RUN} ./plain in; echo =$?");
+    let piped = world.bash(&line);
+    let piped = String::from_utf8_lossy(&piped.stdout).replace('\n', "\r\n");
+    for output in [in_terminal(&world, &line).output, piped] {
+        assert!(output.contains("in-2\r\n=3\r\n"), "{output}");
+    }
+}
+
 #[test]
 fn ctrl_c_and_ctrl_backslash_reach_the_command() {
     for (key, signal) in [("\x03", 2), ("\x1c", 3)] {
