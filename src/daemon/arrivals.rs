@@ -16,6 +16,9 @@ use crate::wire::unit::{Status, Unit};
 /// How many of those that ended are taken in as soon as they are found, however long it takes.
 const A_FEW: usize = 50;
 
+/// How many of them are noted in one step, before the clock is looked at.
+const TOGETHER: usize = 10;
+
 /// How long they are taken in at a stretch: whoever asks waits so long.
 const STRETCH: Duration = Duration::from_millis(50);
 
@@ -58,12 +61,14 @@ impl World {
     pub(super) fn take_in(&mut self, least: usize) {
         let until = Instant::now() + STRETCH;
         let mut count = 0;
-        while count < least || Instant::now() < until {
-            let Some((unit, folder)) = self.returned.pop_front() else { break };
-            self.adopt(unit, folder);
-            count += 1;
+        while !self.returned.is_empty() && (count < least || Instant::now() < until) {
+            let some = self.returned.drain(..self.returned.len().min(TOGETHER));
+            for (unit, folder) in some.collect::<Vec<_>>() {
+                self.adopt(unit, folder);
+            }
+            self.note_ends();
+            count += TOGETHER;
         }
-        self.note_ends();
     }
 
     fn adopt(&mut self, unit: Unit, folder: Folder) {
