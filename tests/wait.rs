@@ -98,7 +98,9 @@ fn who_has_the_port_of_a_server_that_could_not_start_is_named() {
     let port = listener.local_addr().unwrap().port();
     let ready = format!("port:{port}");
     start(&world, &["--ready", &ready], "echo taken >&2; exit 98");
-    let told = in_vain(&world, "ready");
+    let waited = wait(&world, "ready");
+    assert_eq!(waited.status.code(), Some(1));
+    let told = stderr(&waited);
     let holder = format!("exit code 98; port {port} is held by pid {} (", std::process::id());
     assert!(told.contains(&holder), "{told}");
 }
