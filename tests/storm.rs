@@ -15,6 +15,8 @@ mod race;
 #[allow(dead_code, reason = "this file needs only a part of it")]
 #[path = "daemon/raw.rs"]
 mod raw;
+#[path = "storm/returns.rs"]
+mod returns;
 #[path = "storm/thousand.rs"]
 mod thousand;
 

@@ -92,6 +92,20 @@ fn a_port_counts_only_when_the_units_own_tree_listens() {
 }
 
 #[test]
+fn who_has_the_port_of_a_server_that_could_not_start_is_named() {
+    let world = Sandbox::with_project();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let ready = format!("port:{port}");
+    start(&world, &["--ready", &ready], "echo taken >&2; exit 98");
+    let waited = wait(&world, "ready");
+    assert_eq!(waited.status.code(), Some(1));
+    let told = stderr(&waited);
+    let holder = format!("exit code 98; port {port} is held by pid {} (", std::process::id());
+    assert!(told.contains(&holder), "{told}");
+}
+
+#[test]
 fn http_wants_an_answer_that_is_no_failure() {
     if tool("python3").is_none() {
         return;

@@ -1,13 +1,16 @@
 //! `ig alerts`: which ends of a unit are told, shown or changed while it runs.
 //!
-//! From the files alone: the daemon need not be there, and sees the choice when it comes.
+//! From the files alone: the daemon need not be there, and sees the choice when it comes. Agents
+//! without files are the daemon's.
 
 use std::process::ExitCode;
 
-use super::Outcome;
+use super::{Outcome, on_wire};
 use crate::error::{Error, Result};
 use crate::neutral;
-use crate::record::{alerts, scope};
+use crate::record::{Folder, alerts, scope};
+use crate::wire::client::Client;
+use crate::wire::request::{Request, UnitAlerts};
 use crate::wire::unit::{Alerts, Choice, Kind, Unit};
 
 /// Show which ends of a unit are told, or change that while it runs
@@ -41,12 +44,14 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(self) -> Outcome {
-        let (mut unit, folder) = scope::find(&self.id)?;
         let choice = self.choice();
-        if choice != Choice::default() {
-            refuse_ended(&unit)?;
-            unit.terms.alerts = alerts::choose(&folder, choice)?;
-        }
+        let unit = match scope::find(&self.id) {
+            Ok((unit, folder)) => filed(unit, &folder, choice)?,
+            Err(error) => match on_wire::find(&self.id) {
+                Some((client, unit)) => wired(client, unit, choice)?,
+                None => return Err(error),
+            },
+        };
         if self.json {
             println!("{}", serde_json::to_string_pretty(&unit).unwrap_or_default());
         } else {
@@ -63,6 +68,23 @@ impl Args {
             on_kill: said(self.alert_on_kill, self.no_alert_on_kill),
         }
     }
+}
+
+fn filed(mut unit: Unit, folder: &Folder, choice: Choice) -> Result<Unit> {
+    if choice != Choice::default() {
+        refuse_ended(&unit)?;
+        unit.terms.alerts = alerts::choose(folder, choice)?;
+    }
+    Ok(unit)
+}
+
+/// It has no folder where the choice could stand: the daemon keeps it.
+fn wired(mut client: Client, unit: Unit, choice: Choice) -> Result<Unit> {
+    if choice == Choice::default() {
+        return Ok(unit);
+    }
+    refuse_ended(&unit)?;
+    client.call(&Request::UnitAlerts(UnitAlerts { id: unit.id.to_string(), project: None, choice }))
 }
 
 fn refuse_ended(unit: &Unit) -> Result<()> {

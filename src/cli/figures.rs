@@ -5,9 +5,10 @@ use std::time::SystemTime;
 
 use serde_json::json;
 
+use crate::daemon::kinds;
 use crate::os::{self, Identity};
-use crate::time;
 use crate::wire::unit::Unit;
+use crate::{record, time};
 
 /// Fills in `ports`, `ready` and `metadata.resources` of those of `units` that live.
 pub(crate) fn add(units: &mut [Unit]) {
@@ -35,6 +36,14 @@ fn of_tree(unit: &mut Unit, tree: &[Identity]) {
         "processes": pids.len(),
     });
     unit.metadata.insert("resources".to_owned(), resources);
+}
+
+/// Fills in what the kind of each of `units` tells, with at most `room` bytes of output for each.
+pub(crate) fn add_kinds(units: &mut [Unit], room: usize) {
+    for unit in units {
+        let folder = record::folder_of(unit);
+        kinds::tell(unit, &folder, room);
+    }
 }
 
 /// What takes no more than a look: a port, when nothing else was said to make it ready.

@@ -14,6 +14,7 @@ mod generate_script;
 mod init;
 mod lib;
 mod logs;
+mod on_wire;
 mod output;
 mod port;
 mod prune;

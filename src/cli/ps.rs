@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use super::{Outcome, figures, table};
+use crate::daemon::kinds::{ROOM, SIGNAL_ROOM};
 use crate::neutral::line;
 use crate::record::gap::size;
 use crate::record::now::Look;
@@ -86,6 +87,7 @@ impl Status {
             figures::add(std::slice::from_mut(&mut unit));
             Look::default().at(&mut unit);
             if self.json {
+                figures::add_kinds(std::slice::from_mut(&mut unit), ROOM);
                 println!("{}", json(&unit));
             } else {
                 describe(&unit);
@@ -112,6 +114,7 @@ fn show(mut units: Vec<Unit>, as_json: bool, when_empty: &str) {
         look.at(unit);
     }
     if as_json {
+        figures::add_kinds(&mut units, SIGNAL_ROOM);
         println!("{}", json(&Units { schema: 1, units, next: None }));
     } else if units.is_empty() {
         eprintln!("{when_empty}");

@@ -3,6 +3,7 @@
 //! A signal counts as told once it was printed: the daemon keeps it until then.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
@@ -128,7 +129,15 @@ fn end(signal: &Signal) -> String {
     let how = how + ending::over_limit(unit);
     let length = unit["duration_ms"].as_u64().map(std::time::Duration::from_millis);
     let after = length.map(|length| format!(" after {}", time::human(length))).unwrap_or_default();
-    format!("{status}{how}{after}; ig logs {}", signal.daemon_id)
+    format!("{status}{how}{after}{}", read_on(signal))
+}
+
+/// Where its log is, unless it has none: cleared meanwhile, or never written.
+fn read_on(signal: &Signal) -> String {
+    let logs = signal.snapshot["logs"].as_object();
+    let mut paths = logs.into_iter().flat_map(|logs| logs.values().filter_map(Value::as_str));
+    let is_there = paths.any(|path| Path::new(path).parent().is_some_and(Path::is_dir));
+    if is_there { format!("; ig logs {}", signal.daemon_id) } else { String::new() }
 }
 
 fn folded(digest: &Digest) -> String {

@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use super::Outcome;
+use super::{Outcome, figures};
+use crate::daemon::kinds::ROOM;
 use crate::r#gen::quote;
 use crate::run::restart::Policy;
 use crate::start::limit::Limit;
@@ -198,8 +199,13 @@ impl Form {
     }
 
     fn answer(self, unit: &Unit, line: &str) -> Outcome {
-        let json = self.json.then(|| serde_json::to_string_pretty(unit).unwrap_or_default());
-        println!("{}", json.unwrap_or_else(|| unit.id.to_string()));
+        if self.json {
+            let mut unit = unit.clone();
+            figures::add_kinds(std::slice::from_mut(&mut unit), ROOM);
+            println!("{}", serde_json::to_string_pretty(&unit).unwrap_or_default());
+        } else {
+            println!("{}", unit.id);
+        }
         eprintln!("{line}");
         Ok(ExitCode::SUCCESS)
     }

@@ -3,13 +3,17 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::Outcome;
+use super::{Outcome, on_wire};
 use crate::error::{Error, Result};
-use crate::neutral;
-use crate::os;
+use crate::os::{self, Identity};
 use crate::record::scope;
-use crate::stop;
+use crate::wire::request::{Request, UnitStop};
+use crate::wire::signal::Stopped;
 use crate::wire::unit::Unit;
+use crate::{neutral, paths, stop};
+
+/// How long a stop may take beside its grace.
+const MORE: Duration = Duration::from_secs(10);
 
 /// Stop a unit: its whole process tree, and nothing else
 #[derive(Debug, clap::Args)]
@@ -41,7 +45,7 @@ impl Args {
 }
 
 fn one(unit: &Unit, grace: Duration) -> Result<()> {
-    let left = stop::stop(unit, grace)?;
+    let left = end(unit, grace)?;
     let name = neutral::line(&unit.name);
     if left.is_empty() {
         eprintln!("stopped {name} ({})", unit.id);
@@ -57,11 +61,31 @@ fn one(unit: &Unit, grace: Duration) -> Result<()> {
         .at(format!("still there: {}", named.join(", "))))
 }
 
+/// Returns what could not be ended.
+fn end(unit: &Unit, grace: Duration) -> Result<Vec<Identity>> {
+    let is_live = !unit.status.is_terminal();
+    let on_wire =
+        if is_live && unit.logs.events.is_none() { on_wire::find(unit.id.as_str()) } else { None };
+    let Some((mut client, _)) = on_wire else { return stop::stop(unit, grace) };
+    // Who asked is noted in a unit's folder, and it has none: the daemon has to know.
+    client.be_patient(grace + MORE);
+    let stopped: Stopped = client.call(&Request::UnitStop(UnitStop {
+        id: unit.id.to_string(),
+        project: None,
+        session: paths::session(),
+        grace_ms: Some(u64::try_from(grace.as_millis()).unwrap_or(u64::MAX)),
+    }))?;
+    Ok(stopped.left.into_iter().filter_map(Identity::of).collect())
+}
+
 /// Each of them once. When one is not to be found, none is stopped.
 fn named(ids: &[String]) -> Result<Vec<Unit>> {
     let mut units: Vec<Unit> = Vec::new();
     for id in ids {
-        let (unit, _) = scope::find(id)?;
+        let unit = match scope::find(id) {
+            Ok((unit, _)) => unit,
+            Err(error) => on_wire::find(id).map(|(_, unit)| unit).ok_or(error)?,
+        };
         if !units.iter().any(|known| known.id == unit.id) {
             units.push(unit);
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::Outcome;
+use crate::daemon::kinds::ROOM;
 use crate::error::Error;
 use crate::neutral;
 use crate::record::{Folder, scope};
@@ -88,6 +89,7 @@ impl Args {
         let (code, mut unit) = wait.run(&folder)?;
         super::figures::add(std::slice::from_mut(&mut unit));
         if self.json {
+            super::figures::add_kinds(std::slice::from_mut(&mut unit), ROOM);
             println!("{:#}", json!(unit));
         } else {
             eprintln!("{}", line(&wait.until, &unit));

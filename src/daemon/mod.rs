@@ -7,11 +7,12 @@
 //! It is news, not truth: units live and end without it, and it finds them again from their files.
 
 mod alert;
+mod arrivals;
 mod connection;
 mod ends;
 mod history;
 mod journal;
-mod kinds;
+pub(crate) mod kinds;
 mod leases;
 mod live;
 mod liveness;
@@ -162,6 +163,7 @@ impl Daemon {
         let [term, int] = &mut inputs.signals;
         let is_behind = !self.world.behind.is_empty();
         let may_read = is_behind && self.world.may_read_backlog();
+        let has_returned = !self.world.returned.is_empty();
         let polls = self.world.needs_polling() || self.server.is_none() || self.settling > 0;
         let (lines, burial) = (until(self.world.next_lines()), until(self.world.bury_at));
         tokio::select! {
@@ -185,6 +187,7 @@ impl Daemon {
             () = inputs.files.changed() => self.files_changed(inputs.files.take()),
             () = sleep(PACE), if is_behind && !may_read => {}
             () = tokio::task::yield_now(), if is_behind && may_read => self.world.read_backlog(),
+            () = tokio::task::yield_now(), if has_returned => self.world.take_in(1),
             () = sleep(POLL), if polls => self.poll(),
             _ = term.recv() => self.world.stopping = true,
             _ = int.recv() => self.world.stopping = true,

@@ -26,7 +26,10 @@ impl World {
         folder: Option<&Folder>,
         words: &[StreamEvent],
     ) -> (Vec<Emission>, bool) {
-        let asked = folder.and_then(|dir| std::fs::read_to_string(dir.file(stop::REQUESTED)).ok());
+        let asked = match folder {
+            Some(dir) => std::fs::read_to_string(dir.file(stop::REQUESTED)).ok(),
+            None => self.requests.remove(&unit.id),
+        };
         let mut request = Request::read(asked.as_deref());
         request.sessions = request.sessions.iter().map(|name| self.session_of(name)).collect();
         let mut to = self.addressees(unit);
@@ -44,6 +47,14 @@ impl World {
         let owner = sessions::owner(unit).map(|name| self.session_of(name));
         let rings = alert::rings(unit, &request, owner.as_deref());
         (emissions, rings)
+    }
+
+    /// `session`, or a person, asked for the end of `id`: where it has a folder, that is noted there.
+    pub(super) fn note_request(&mut self, id: &UnitId, session: Option<&str>) {
+        if self.folder_of(id).is_none() {
+            let asked = self.requests.entry(id.clone()).or_default();
+            asked.extend(session.into_iter().chain(["\n"]));
+        }
     }
 
     /// The command of `id` failed and is started again, or given up. Told once: how many of these

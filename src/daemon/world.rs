@@ -3,17 +3,16 @@
 //! It is only ever used by one task and never waits. A transition happens in [`State`], is kept in
 //! [`Store`], and then told: queue first, then notify.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::ends;
 use super::journal::note;
 use super::kinds::Seen;
 use super::leases::Leases;
-use super::live::{self, Found};
+use super::live;
 use super::liveness::{Liveness, Whose};
 use super::monitors::Monitor;
 use super::ring::Ringer;
@@ -27,7 +26,7 @@ use crate::id::UnitId;
 use crate::record::Folder;
 use crate::record::events::Event;
 use crate::wire::signal::StreamEvent;
-use crate::wire::unit::{Status, Unit};
+use crate::wire::unit::Unit;
 use crate::{os, paths, private, time};
 
 /// See the module.
@@ -49,8 +48,12 @@ pub(super) struct World {
     pub(super) folders: HashMap<PathBuf, UnitId>,
     /// Units whose files hold more than was read in one turn.
     pub(super) behind: BTreeSet<UnitId>,
+    /// Units that ended while nobody looked and are not taken in yet, in that order.
+    pub(super) returned: VecDeque<(Unit, Folder)>,
     /// Units that have ended, as their record says, and whose end is not noted yet.
     pub(super) ending: HashMap<UnitId, Option<Unit>>,
+    /// Who asked for the end of units without a folder.
+    pub(super) requests: HashMap<UnitId, String>,
     /// Who keeps the events of units without a runner short.
     pub(super) trims: Trims,
     /// Every backlog waits for a moment to pass.
@@ -84,7 +87,9 @@ impl World {
             tails: HashMap::new(),
             folders: HashMap::new(),
             behind: BTreeSet::new(),
+            returned: VecDeque::new(),
             ending: HashMap::new(),
+            requests: HashMap::new(),
             trims: Trims::default(),
             is_resting: false,
             over: Vec::new(),
@@ -154,55 +159,6 @@ impl World {
         live::mark_inbox(id.as_str(), waiting);
     }
 
-    /// Takes in units that were linked since the last look.
-    pub(super) fn scan(&mut self) {
-        let is_new = |id: &UnitId| self.state.live(id).is_none();
-        let found: Vec<UnitId> = live::ids().into_iter().filter(is_new).collect();
-        let (known, new): (Vec<_>, Vec<_>) =
-            found.into_iter().partition(|id| self.state.get(id).is_some());
-        // First those whose end we know: only the link was left, or it could not be noted then.
-        for id in &known {
-            self.is_over(id);
-        }
-        self.note_ends();
-        for id in new {
-            match live::look(id) {
-                Found::Record(unit, folder) => self.adopt(*unit, folder),
-                Found::Dangling(id) => live::unlink(&id),
-                Found::Unreadable => {}
-            }
-        }
-        self.note_ends();
-    }
-
-    fn adopt(&mut self, unit: Unit, folder: Folder) {
-        let id = unit.id.clone();
-        let end = ends::end_of(&unit, &folder);
-        let mut tail = Tail::new(folder.clone());
-        tail.is_new = true;
-        if end.is_none() {
-            tail.watched = self.watch.add(folder.path());
-            self.folders.extend(tail.watched.clone().map(|watched| (watched, id.clone())));
-        }
-        self.tails.insert(id.clone(), tail);
-        // One that ended meanwhile is let in alive: its end comes right after.
-        let status = if unit.status.is_terminal() { Status::Running } else { unit.status };
-        let unit = Unit { status, ..unit };
-        self.listen(&unit, &folder);
-        self.let_in(unit, Some(folder));
-        if let Some(last) = end {
-            return self.end(&id, Some(last));
-        }
-        self.watch_processes(&id);
-        self.judge(&id);
-        self.look_at(&id);
-        self.catch_up(&id);
-        if self.bury_at.is_some() {
-            // Before the dead are known, after a start, it is too early.
-            self.end_orphan(&id);
-        }
-    }
-
     /// Puts a live agent in that has no record, and watches its process.
     pub(super) fn register(&mut self, unit: Unit) {
         let id = unit.id.clone();
@@ -212,7 +168,7 @@ impl World {
         self.note_ends();
     }
 
-    fn let_in(&mut self, unit: Unit, folder: Option<Folder>) {
+    pub(super) fn let_in(&mut self, unit: Unit, folder: Option<Folder>) {
         let id = unit.id.clone();
         self.touch_owner(&unit);
         if self.state.get(&id).is_some() {

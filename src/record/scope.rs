@@ -40,7 +40,7 @@ pub fn everywhere() -> Vec<Unit> {
 /// The unit that `query` means: here first, then anywhere. A whole id leads straight to its record.
 pub fn find(query: &str) -> Result<(Unit, Folder)> {
     if let Some(found) = by_id(query) {
-        return Ok(found);
+        return found;
     }
     let here = here();
     let found = match lookup::find(&here, query) {
@@ -51,10 +51,17 @@ pub fn find(query: &str) -> Result<(Unit, Folder)> {
     Ok((found, folder))
 }
 
-fn by_id(query: &str) -> Option<(Unit, Folder)> {
+/// One whose record cannot be read is there all the same: why, is what has to be said.
+fn by_id(query: &str) -> Option<Result<(Unit, Folder)>> {
     let id = UnitId::parse(query)?;
     let runs = paths::runs_dir(paths::current_project().as_deref());
-    let unit = Folder::at(runs.join(id.as_str())).observe().ok().filter(|unit| unit.id == id)?;
-    let folder = super::folder_of(&unit);
-    Some((unit, folder))
+    let folder = Folder::at(runs.join(id.as_str()));
+    match folder.observe() {
+        Ok(unit) if unit.id == id => {
+            let folder = super::folder_of(&unit);
+            Some(Ok((unit, folder)))
+        }
+        Err(error) if folder.file("run.json").exists() => Some(Err(error)),
+        _ => None,
+    }
 }

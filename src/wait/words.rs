@@ -3,11 +3,12 @@
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
+use super::Spec;
 use crate::error::Error;
 use crate::logs::mask::Mask;
 use crate::record::pieces::newest;
 use crate::wire::unit::Unit;
-use crate::{ending, neutral, record};
+use crate::{ending, neutral, os, port, record};
 
 /// How many last lines tell why a unit died.
 const LAST_LINES: usize = 5;
@@ -16,8 +17,17 @@ const LAST_LINES: usize = 5;
 pub(super) fn early(unit: &Unit, before: &str) -> Error {
     let cause = ending::words(unit.exit_code, unit.signal);
     let mut problem = format!("`{}` ({}) ended before it {before}: {cause}", unit.name, unit.id);
+    problem.push_str(&holder(unit));
     problem.push_str(&last_lines(unit));
     Error::new(problem).next(format!("ig logs {}", unit.id))
+}
+
+/// Who has the port that it was to listen on.
+fn holder(unit: &Unit) -> String {
+    let wanted = unit.terms.ready_when.as_deref().and_then(Spec::of_record);
+    let Some(Spec::Port(Some(port))) = wanted else { return String::new() };
+    let owner = os::port_owner(port).map(|owner| port::whose(&owner));
+    owner.map(|owner| format!("; port {port} is held by {owner}")).unwrap_or_default()
 }
 
 /// The end of what it printed, each line after a bar, made harmless and without secrets: this goes to

@@ -1,5 +1,6 @@
 //! Units: found by their files, watched by their processes, known by what they say.
 
+use std::process::Command;
 use std::time::Instant;
 
 use serde_json::json;
@@ -208,4 +209,33 @@ fn the_seeds_own_lines_work() {
     assert!(said.contains("dev-script") && said.contains("sent to pytest"), "{said}");
     assert!(said.contains("API schema changed, restart if needed\n"), "{said}");
     assert!(names(&world).is_empty());
+}
+
+#[test]
+fn agents_without_a_record_are_found_by_stop_and_alerts() {
+    let world = Sandbox::with_project();
+    world.ok(&["daemon", "start"]);
+    let mut raw = Raw::greeted(&world);
+    for session in ["asks", "listens"] {
+        let drainer = json!({ "session": session, "project": world.project() });
+        assert_eq!(raw.ok("signal.drain", &drainer)["signals"], json!([]));
+    }
+    let mut agent = Command::new("sleep").arg("60").spawn().unwrap();
+    let about = json!({ "name": "wired", "pid": agent.id(), "project": world.project() });
+    raw.ok("agent.register", &about);
+    let told = world.ok(&["alerts", "wired", "--alert-on-kill"]);
+    assert!(told.ends_with("kill     told\n"), "{told}");
+    assert_eq!(world.ok(&["alerts", "wired"]), told);
+    let stop =
+        world.command("ig").args(["stop", "wired"]).env("IDLERGEAR_SESSION", "asks").output();
+    assert!(stderr(&stop.unwrap()).starts_with("stopped wired ("));
+    agent.wait().unwrap();
+    wait_until("its end is known", || names(&world).is_empty());
+    let count = |session: &str| {
+        let waits = raw.ok("signal.pending", &json!({ "session": session }))["count"].clone();
+        waits.as_u64().unwrap()
+    };
+    assert_eq!(["asks", "listens"].map(count), [0, 1], "who asked for it is not told");
+    let again = world.ig(&["stop", "wired"]);
+    assert!(stderr(&again).contains("has ended already"), "{}", stderr(&again));
 }

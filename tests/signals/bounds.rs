@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::raw::Raw;
-use crate::support::Sandbox;
+use crate::support::{Sandbox, wait_until};
 use crate::{drain, drainer, pending, start, wait_for_ends};
 
 /// Copies the record of an ended unit under `count` new ids, each linked as if it had just ended.
@@ -33,6 +33,8 @@ fn a_queue_that_is_too_long_is_folded_and_says_so() {
     world.kill_daemon();
     multiply(&world, &unit, 1349);
     world.ok(&["daemon", "start"]);
+    let live = world.state().join("live");
+    wait_until("all are taken in", || live.read_dir().unwrap().next().is_none());
     assert!(pending(&world, "s") <= 1000);
     let mut raw = Raw::greeted(&world);
     let (mut signals, mut pages) = (Vec::new(), 0);

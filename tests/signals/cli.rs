@@ -24,6 +24,17 @@ fn people_read_one_line_for_each_end() {
 }
 
 #[test]
+fn what_was_cleared_has_no_log_to_be_read() {
+    let world = Sandbox::with_project();
+    world.ok(&["daemon", "start"]);
+    start(&world, "s", "web", "exit 3");
+    wait_for_ends(&world);
+    world.ok(&["clear"]);
+    let told = world.ok(&["signals", "--session", "s"]);
+    assert!(told.contains("  web  failed: exit code 3") && !told.contains("ig logs"), "{told}");
+}
+
+#[test]
 fn people_read_the_lines_of_a_monitor_and_its_end_once() {
     let world = Sandbox::with_project();
     world.ok(&["daemon", "start"]);

@@ -126,3 +126,19 @@ fn up_says_what_a_unit_that_runs_already_does_not_have() {
     assert!(said.contains("without the --restart, --limit asked for now: ig stop b"), "{said}");
     world.ok(&["stop", "web"]);
 }
+
+#[test]
+fn a_damaged_record_is_called_damaged() {
+    let world = World::new();
+    let id = world.start(&["web", "--", "exit 1"]);
+    world.end_of(&id);
+    let record = world.0.project().join(format!(".idlergear/runs/{id}/run.json"));
+    std::fs::write(&record, "{\"id\": \"b").unwrap();
+    for verb in ["logs", "stop"] {
+        let told = stderr(&world.ig(&[verb, &id]));
+        assert!(told.starts_with("ig: the record is damaged: "), "{told}");
+        assert!(told.contains("run.json"), "{told}");
+    }
+    let named = stderr(&world.ig(&["logs", "web"]));
+    assert!(named.starts_with("ig: nothing here is called `web`"), "{named}");
+}

@@ -1,6 +1,8 @@
 //! The background manager's own examples: start, list, output, logs, kill, clear, and its four test
 //! scripts: continuous output, success, failure, crash.
 
+use serde_json::json;
+
 use crate::support::{stderr, wait_until};
 use crate::{World, pid};
 
@@ -163,4 +165,36 @@ fn groups_are_listed_and_stopped_together() {
     let again = world.ig(&["stop", "--group", "back"]);
     assert!(stderr(&again).contains("nothing runs here in the group `back`"));
     world.ok(&["stop", "web"]);
+}
+
+#[test]
+fn json_tells_what_the_kind_tells() {
+    let world = World::new();
+    let watch = world.start(&["watch", "--kind", "monitor", "--", "echo one; echo two; sleep 60"]);
+    let pyls = world.start(&["ls", "--kind", "lsp", "--restart", "on-failure:2", "--", "sleep 60"]);
+    let job = world.start(&["job", "--", "echo done; exit 3"]);
+    world.end_of(&job);
+    world.ok(&["wait", "watch", "--until", "match:two"]);
+    let told = |id: &str| {
+        let listed = world.json(&["run", "list", "--json"]);
+        let listed = listed["units"].as_array().unwrap().iter().find(|unit| unit["id"] == id);
+        let (one, listed) = (world.unit(id), listed.unwrap().clone());
+        [one["metadata"].clone(), listed["metadata"].clone()]
+    };
+    for about in told(&watch) {
+        assert_eq!(about["event_count"], 2, "{about}");
+        assert_eq!(about["recent_lines"], json!(["one", "two"]));
+        assert_eq!(about["persistent"], false);
+    }
+    for about in told(&pyls) {
+        let named = ["server_name", "state", "restart_count", "max_restarts"].map(|n| &about[n]);
+        assert_eq!(json!(named), json!(["ls", "running", 0, 2]), "{about}");
+    }
+    for about in told(&job) {
+        assert_eq!(
+            (&about["output"], &about["exit_code"]),
+            (&json!("done\n"), &json!(3)),
+            "{about}"
+        );
+    }
 }

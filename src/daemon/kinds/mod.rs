@@ -15,14 +15,14 @@ use crate::logs::mask::Mask;
 use crate::logs::{Row, text};
 use crate::record::Folder;
 use crate::record::index::Stream;
-use crate::record::output::Reader;
+use crate::record::output::{Line, Reader};
 use crate::wire::unit::{Kind, Unit};
 
 /// Bytes of output in what is asked for.
-pub(super) const ROOM: usize = 64 << 10;
+pub(crate) const ROOM: usize = 64 << 10;
 
 /// Bytes of output in a signal: many of them wait, and the log has the rest.
-pub(super) const SIGNAL_ROOM: usize = 4 << 10;
+pub(crate) const SIGNAL_ROOM: usize = 4 << 10;
 
 /// The largest snapshot, bytes of JSON. Of a larger one the long fields go.
 const SNAPSHOT_LIMIT: usize = 96 << 10;
@@ -46,6 +46,13 @@ trait Model {
     fn output(&self, seen: &Seen<'_>) -> String {
         seen.tail(ROOM)
     }
+}
+
+/// Fills in what the kind of `unit`, whose record is in `folder`, tells.
+pub(crate) fn tell(unit: &mut Unit, folder: &Folder, room: usize) {
+    let seen = Seen { unit, folder: Some(folder), events: None };
+    let told = of(unit.kind).metadata(&seen, room);
+    unit.metadata.extend(told);
 }
 
 fn of(kind: Kind) -> &'static dyn Model {
@@ -92,12 +99,30 @@ impl Seen<'_> {
         self.folder.map(|folder| text::tail(folder, room).0).unwrap_or_default()
     }
 
+    fn stdout(&self) -> Stream {
+        if self.unit.logs.output.is_some() { Stream::Output } else { Stream::Stdout }
+    }
+
+    /// Lines that it wrote, as its files tell: nobody heard them.
+    pub(super) fn line_count(&self) -> u64 {
+        let Some(folder) = self.folder else { return 0 };
+        let mut reader = Reader::open(folder.path(), Some(self.stdout()));
+        let mut count = 0;
+        loop {
+            let lines = reader.lines();
+            if lines.is_empty() {
+                break;
+            }
+            count += lines.iter().map(weight).sum::<u64>();
+        }
+        let rest = if self.unit.status.is_terminal() { reader.rest() } else { Vec::new() };
+        count + rest.iter().map(weight).sum::<u64>()
+    }
+
     /// The last `count` lines of its standard output, at most `room` bytes of them.
     pub(super) fn last_lines(&self, count: usize, room: usize) -> Vec<String> {
         let Some(folder) = self.folder else { return Vec::new() };
-        let is_pty = self.unit.logs.output.is_some();
-        let stream = if is_pty { Stream::Output } else { Stream::Stdout };
-        let mut reader = Reader::from_tail(folder.path(), Some(stream), count);
+        let mut reader = Reader::from_tail(folder.path(), Some(self.stdout()), count);
         let (mut lines, mut left) = (Vec::new(), room);
         loop {
             let more = reader.lines();
@@ -121,6 +146,11 @@ impl Seen<'_> {
         lines.reverse();
         lines
     }
+}
+
+/// How many lines `line` stands for: more than itself where some are missing.
+fn weight(line: &Line) -> u64 {
+    line.gap.as_ref().map_or(1, |gap| (gap.last + 1).saturating_sub(gap.first))
 }
 
 /// At most the first `limit` bytes of `text`.

@@ -17,7 +17,7 @@ impl Model for Monitor {
         let counted = seen.unit.metadata.get("event_count").and_then(Value::as_u64);
         fields(json!({
             "command": seen.unit.command,
-            "event_count": seen.events.or(counted).unwrap_or(0),
+            "event_count": seen.events.or(counted).unwrap_or_else(|| seen.line_count()),
             "persistent": seen.unit.terms.persistent,
             "recent_lines": seen.last_lines(RECENT, room),
         }))

@@ -40,7 +40,7 @@ pub(super) fn handle(world: &mut World, params: &SignalDrain) -> Reply {
 /// A session says that it is there. Returns the name that it is kept under.
 pub(super) fn arrive(world: &mut World, drainer: &Drainer) -> Answer<String> {
     check_name(&drainer.session)?;
-    // What ended before it was asked for is in the answer.
+    // What ended before it was asked for is in the answer; of a crowd, the first.
     world.scan();
     world.notice_ends();
     Ok(world.touch(&drainer.session, drainer.project.as_deref()))

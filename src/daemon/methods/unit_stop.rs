@@ -20,6 +20,7 @@ pub(super) fn handle(world: &mut World, params: &UnitStop) -> Answer<JoinHandle<
     let unit = live(world, found.id.as_str(), None)?;
     let grace = params.grace_ms.map_or(stop::GRACE, Duration::from_millis);
     let session = params.session.clone();
+    world.note_request(&unit.id, session.as_deref());
     Ok(spawn_blocking(move || {
         let stopped = stop::stop_for(&unit, grace, session.as_deref());
         Reply::of(match stopped {
