@@ -33,6 +33,8 @@ pub mod r#gen;
 #[cfg(feature = "full")]
 pub mod init;
 #[cfg(feature = "full")]
+mod kinds;
+#[cfg(feature = "full")]
 pub mod logs;
 #[cfg(feature = "full")]
 pub mod port;

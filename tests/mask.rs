@@ -59,6 +59,36 @@ fn a_secret_of_the_run_is_hidden_from_who_does_not_know_it() {
     assert_eq!(shown(&world, &["logs", "job", "--raw"]), raw, "byte for byte");
 }
 
+/// Whatever part of the log is read, and wherever its reader has to stop for breath.
+#[test]
+fn a_private_key_is_hidden_from_who_sees_only_its_middle() {
+    let world = ran("seq -f 'a line of its own, and not a short one, %.0f' 1 1300; sleep 0.3
+         echo -----BEGIN PRIVATE KEY-----; seq -f %064.0f 1 30; sleep 0.3; seq -f %064.0f 31 60
+         echo -----END PRIVATE KEY-----; seq 20000");
+    let raw = shown(&world, &["logs", "job", "--raw"]);
+    let secret: Vec<&str> = raw.lines().filter(|line| line.len() == 64).collect();
+    assert_eq!(secret.len(), 60);
+    let middle = shown(&world, &["logs", "job", "--json", "--range", "1340:1340"]);
+    let row: Value = serde_json::from_str(&middle).unwrap();
+    let since = row["at"].as_str().unwrap();
+    for args in [
+        vec!["--tail", "20030"],
+        vec!["--since", since],
+        vec!["--range", "1340:1350"],
+        vec!["--grep", "000"],
+        vec!["--range", "1340:", "--json"],
+        vec![],
+    ] {
+        let shown = shown(&world, &[&["logs", "job"], args.as_slice()].concat());
+        assert!(shown.contains("[masked private key]"), "{args:?}: {shown}");
+        let told = secret.iter().find(|line| shown.contains(**line));
+        assert_eq!(told, None, "{args:?}");
+    }
+    let hashes = ran("seq 99 | while read -r n; do echo $n | sha256sum | cut -c 1-64; done");
+    let last = shown(&hashes, &["logs", "job", "--tail", "50"]);
+    assert!(last.lines().all(|line| line.len() == 64), "{last}");
+}
+
 #[test]
 fn the_value_is_in_no_file_but_the_log() {
     let world = ran("echo \"$SHOP_API_TOKEN\"");

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use serde_json::json;
 
-use crate::daemon::kinds;
+use crate::kinds;
 use crate::os::{self, Identity};
 use crate::wire::unit::Unit;
 use crate::{record, time};

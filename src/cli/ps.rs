@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use super::{Outcome, figures, table};
-use crate::daemon::kinds::{ROOM, SIGNAL_ROOM};
+use crate::kinds::{ROOM, SIGNAL_ROOM};
 use crate::neutral::line;
 use crate::record::gap::size;
 use crate::record::now::Look;

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use super::{Outcome, figures};
-use crate::daemon::kinds::ROOM;
 use crate::r#gen::quote;
+use crate::kinds::ROOM;
 use crate::run::restart::Policy;
 use crate::start::limit::Limit;
 use crate::start::{Order, kind};

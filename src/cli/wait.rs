@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::Outcome;
-use crate::daemon::kinds::ROOM;
 use crate::error::Error;
+use crate::kinds::ROOM;
 use crate::neutral;
 use crate::record::{Folder, scope};
 use crate::wait::{Until, Wait, look_until_ready};

@@ -74,6 +74,7 @@ fn last_output(folder: &Path, unit: &Unit, count: usize, mask: &Mask) -> Vec<Log
         }
         let text = String::from_utf8_lossy(&line.bytes);
         let mask = masks.entry(line.stream.word()).or_insert_with(|| mask.clone());
+        mask.go_to(line.number, line.stream.word(), &line.bytes);
         let text = mask.line(text.trim_end_matches('\r').into());
         log_line(unit, line.stream.word(), at, &text)
     };

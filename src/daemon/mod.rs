@@ -12,7 +12,6 @@ mod connection;
 mod ends;
 mod history;
 mod journal;
-pub(crate) mod kinds;
 mod leases;
 mod live;
 mod liveness;

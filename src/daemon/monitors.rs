@@ -7,11 +7,11 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::kinds::cut;
 use super::store::Progress;
 use super::world::World;
 use crate::ending;
 use crate::id::UnitId;
+use crate::kinds::cut;
 use crate::logs::Row;
 use crate::logs::mask::Mask;
 use crate::record::Folder;

@@ -5,13 +5,13 @@
 use serde_json::{Value, json};
 
 use super::alert::{self, Request};
-use super::kinds::Seen;
 use super::leases::{Fate, Guard};
 use super::store::{Emission, Progress, Wants, nobody};
 use super::subscribers::Topic;
 use super::world::World;
 use super::{monitors, sessions};
 use crate::id::UnitId;
+use crate::kinds::Seen;
 use crate::record::Folder;
 use crate::wire::signal::{Attention, Pending, Signal, StreamEvent};
 use crate::wire::unit::{Kind, Unit};

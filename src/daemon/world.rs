@@ -10,7 +10,6 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::journal::note;
-use super::kinds::Seen;
 use super::leases::Leases;
 use super::live;
 use super::liveness::{Liveness, Whose};
@@ -23,6 +22,7 @@ use super::tail::Tail;
 use super::trims::Trims;
 use super::watch::Watch;
 use crate::id::UnitId;
+use crate::kinds::Seen;
 use crate::record::Folder;
 use crate::record::events::Event;
 use crate::wire::signal::StreamEvent;

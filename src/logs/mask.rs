@@ -8,11 +8,14 @@ mod shapes;
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::path::PathBuf;
 
 use memchr::memmem;
 
 use crate::config::{Files, MASK, SECRETS};
 use crate::record::Folder;
+use crate::record::index::Stream;
+use crate::record::output::Reader;
 use crate::record::seals::{self, Seals};
 
 /// What is to be hidden in one log.
@@ -22,14 +25,32 @@ pub struct Mask {
     seals: Seals,
     /// Names and values.
     known: Vec<(String, String)>,
+    log: Option<Log>,
     /// Between the first and the last line of a private key.
     in_key: bool,
 }
 
+/// The log that is masked.
+#[derive(Debug, Clone)]
+struct Log {
+    folder: PathBuf,
+    /// The number of the line that was shown last.
+    last: u64,
+    /// How often it may still be read to see what stands before a line.
+    looks: u16,
+}
+
+/// Looks into one log: where so many lines look like those of a key, it is something else.
+const LOOKS: u16 = 1000;
+
+/// More lines than any private key has that is in use: some 210 of 64 letters for RSA with 16,384 bits.
+const LONGEST_KEY: u64 = 250;
+
 impl Mask {
     /// The mask for the log in `folder`, shown to whoever runs this process.
     pub fn of(folder: &Folder) -> Self {
-        Self { seals: Seals::read(folder), ..Self::for_reader() }
+        let log = Some(Log { folder: folder.path().to_path_buf(), last: 0, looks: LOOKS });
+        Self { seals: Seals::read(folder), log, ..Self::for_reader() }
     }
 
     /// The mask for text of no unit's own.
@@ -53,9 +74,42 @@ impl Mask {
         Self { in_key: false, ..self.clone() }
     }
 
-    /// Whether nothing in these whole lines has to be looked at more closely.
+    /// Whether nothing in these lines, of which only the first may not be whole, has to be looked at
+    /// more closely.
     pub fn is_clear(&self, text: &[u8]) -> bool {
-        !self.is_on || (!self.in_key && !shapes::may_be_in(text) && self.named(text).is_empty())
+        let goes_on_in_key = || text.splitn(3, |byte| *byte == b'\n').take(2).any(is_of_key);
+        !self.is_on
+            || (!goes_on_in_key() && !shapes::may_be_in(text) && self.named(text).is_empty())
+    }
+
+    /// Row `number` of the log is the next that is shown. When that is not the one after the last,
+    /// what stands before it tells whether it is within a private key.
+    pub fn go_to(&mut self, number: u64, stream: &str, bytes: &[u8]) {
+        let Some(log) = &mut self.log else { return };
+        if number == std::mem::replace(&mut log.last, number) + 1 || !self.is_on {
+            return;
+        }
+        self.in_key = false;
+        if number > 1 && log.looks > 0 && is_of_key(bytes) {
+            log.looks -= 1;
+            let stream = Stream::ALL.into_iter().find(|known| known.word() == stream);
+            let mut reader = Reader::open(&log.folder, stream);
+            reader.close();
+            let first = number.saturating_sub(LONGEST_KEY);
+            self.read_up_to(number, reader.from_line(first).to_line(number - 1));
+        }
+    }
+
+    fn read_up_to(&mut self, number: u64, mut reader: Reader) {
+        loop {
+            let lines = reader.lines();
+            for line in lines.iter().filter(|line| line.number < number) {
+                self.goes_through_key(&String::from_utf8_lossy(&line.bytes));
+            }
+            if lines.last().is_none_or(|line| line.number >= number) {
+                return;
+            }
+        }
     }
 
     /// One line of a log as it may be shown. Lines come in their order.
@@ -108,6 +162,13 @@ impl Mask {
         }
         found
     }
+}
+
+/// Whether a line may be one of a private key's, of which all but the last are 64 letters, or 70, or 76.
+fn is_of_key(line: &[u8]) -> bool {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
+    (60..=80).contains(&line.len()) && line.iter().all(is_part)
 }
 
 /// `text` without what was found in it; of what overlaps, the first and longest gives the name.

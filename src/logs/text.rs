@@ -24,6 +24,7 @@ pub fn tail(folder: &Folder, limit: usize) -> (String, bool) {
         let last = batch.is_empty();
         for line in if last { reader.rest() } else { batch } {
             cut |= lines.is_empty() && line.number > 1;
+            mask.go_to(line.number, line.stream.word(), &line.bytes);
             let text = mask.line(Row::from(line).text()).into_owned() + "\n";
             size += text.len();
             lines.push_back(text);

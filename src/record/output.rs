@@ -86,6 +86,24 @@ impl Reader {
         reader.chunks.lines_before(end)
     }
 
+    /// How many lines there are in `stream` and in what is missing, by the index alone. One that has
+    /// no end yet counts when the unit `is_over`.
+    #[cfg(feature = "full")]
+    pub fn lines_in(folder: &Path, stream: Stream, is_over: bool) -> u64 {
+        let mut reader = Self::open(folder, None);
+        reader.close();
+        let mut number = reader.chunks.len();
+        let mut count = reader.chunks.lines_before(number);
+        while let Some(before) = reader.chunks.before(number) {
+            number = before;
+            let entry = reader.chunks.get(number).filter(|entry| !entry.is_mark());
+            if entry.is_some_and(|entry| entry.stream != stream) {
+                count = count.saturating_sub(reader.chunks.lines_in(number));
+            }
+        }
+        count + u64::from(is_over && reader.chunks.ends_within_line(stream))
+    }
+
     /// Nobody writes any more, or nobody will read on: what stands there now is all.
     pub fn close(&mut self) {
         self.is_closed = true;

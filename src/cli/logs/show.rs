@@ -57,6 +57,9 @@ impl Printer {
     }
 
     fn row(&mut self, row: &Row) -> io::Result<()> {
+        if row.level.is_none() {
+            self.mask.go_to(row.number, row.stream, &row.bytes);
+        }
         match self.form {
             // What goes byte for byte into a file is no place for words of ours.
             Form::Raw if row.gap.is_some() => {

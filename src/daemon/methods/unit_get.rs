@@ -1,8 +1,8 @@
 //! `unit.get`: one unit, whole, with what its kind tells.
 
 use super::Answer;
-use crate::daemon::kinds::ROOM;
 use crate::daemon::world::World;
+use crate::kinds::ROOM;
 use crate::record::Folder;
 use crate::wire::request::Which;
 use crate::wire::unit::Unit;

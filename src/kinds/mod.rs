@@ -105,24 +105,15 @@ impl Seen<'_> {
 
     /// Lines that it wrote, as its files tell: nobody heard them.
     pub(super) fn line_count(&self) -> u64 {
-        let Some(folder) = self.folder else { return 0 };
-        let mut reader = Reader::open(folder.path(), Some(self.stdout()));
-        let mut count = 0;
-        loop {
-            let lines = reader.lines();
-            if lines.is_empty() {
-                break;
-            }
-            count += lines.iter().map(weight).sum::<u64>();
-        }
-        let rest = if self.unit.status.is_terminal() { reader.rest() } else { Vec::new() };
-        count + rest.iter().map(weight).sum::<u64>()
+        let is_over = self.unit.status.is_terminal();
+        self.folder.map_or(0, |folder| Reader::lines_in(folder.path(), self.stdout(), is_over))
     }
 
     /// The last `count` lines of its standard output, at most `room` bytes of them.
     pub(super) fn last_lines(&self, count: usize, room: usize) -> Vec<String> {
         let Some(folder) = self.folder else { return Vec::new() };
-        let mut reader = Reader::from_tail(folder.path(), Some(self.stdout()), count);
+        let stream = self.stdout();
+        let mut reader = Reader::from_tail(folder.path(), Some(stream), count);
         let (mut lines, mut left) = (Vec::new(), room);
         loop {
             let more = reader.lines();
@@ -136,7 +127,10 @@ impl Seen<'_> {
         }
         lines.retain(|line| line.gap.is_none());
         let mut mask = Mask::of(folder);
-        let shown = |line| mask.line(Row::from(line).text()).into_owned();
+        let shown = |line: Line| {
+            mask.go_to(line.number, stream.word(), &line.bytes);
+            mask.line(Row::from(line).text()).into_owned()
+        };
         let texts: Vec<String> = lines.into_iter().map(shown).collect();
         let fits = |text: &String| {
             left = left.saturating_sub(text.len() + 1);
@@ -146,11 +140,6 @@ impl Seen<'_> {
         lines.reverse();
         lines
     }
-}
-
-/// How many lines `line` stands for: more than itself where some are missing.
-fn weight(line: &Line) -> u64 {
-    line.gap.as_ref().map_or(1, |gap| (gap.last + 1).saturating_sub(gap.first))
 }
 
 /// At most the first `limit` bytes of `text`.
