@@ -15,6 +15,12 @@ pub fn var(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// Whoever runs this process, by name; by number where nothing tells the name, as in a container.
+pub fn user() -> String {
+    let name = var("USER").or_else(|| var("LOGNAME"));
+    name.unwrap_or_else(|| rustix::process::geteuid().as_raw().to_string())
+}
+
 /// A switch: set, and neither empty nor `0`.
 pub fn flag(name: &str) -> bool {
     var(name).is_some_and(|value| value != "0")

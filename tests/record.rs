@@ -217,3 +217,12 @@ fn status_without_a_name_is_what_lives_and_what_was_last() {
     assert_eq!(names, ["two", "hand"]);
     ok(&world, &["run", "complete", &id]);
 }
+
+#[test]
+fn who_started_it_is_told_where_no_variable_tells() {
+    let world = Sandbox::with_project();
+    let mut run = ig(&world, &["run", "--name", "job", "--", "true"]);
+    assert!(run.env_remove("USER").env_remove("LOGNAME").status().unwrap().success());
+    let number = rustix::process::geteuid().as_raw().to_string();
+    assert_eq!(unit(&world, "job")["owner"], number);
+}

@@ -37,7 +37,12 @@ impl Args {
         units.retain(|unit| !unit.status.is_terminal());
         units.retain(|unit| self.kind.is_none_or(|kind| unit.kind == kind));
         units.retain(|unit| self.group.is_none() || unit.terms.group == self.group);
-        show(units, self.json, "nothing runs here; start something with `ig run COMMAND`");
+        let when_empty = if self.kind.is_some() || self.group.is_some() {
+            "nothing of that sort runs here; see all with `ig ps`"
+        } else {
+            "nothing runs here; start something with `ig run COMMAND`"
+        };
+        show(units, self.json, when_empty);
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -4,11 +4,5 @@ use crate::paths;
 
 /// The name of whoever asks, as a session.
 pub(crate) fn who_asks() -> String {
-    paths::session().unwrap_or_else(person)
-}
-
-fn person() -> String {
-    let name = paths::var("USER").or_else(|| paths::var("LOGNAME"));
-    let name = name.unwrap_or_else(|| rustix::process::geteuid().as_raw().to_string());
-    format!("user:{name}")
+    paths::session().unwrap_or_else(|| format!("user:{}", paths::user()))
 }

@@ -62,7 +62,7 @@ pub fn unregister(folder: &Folder, exit_code: Option<i32>) -> Result<Unit> {
 pub fn describe_caller(unit: &mut Unit) {
     unit.cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
     unit.project = paths::current_project();
-    unit.owner = paths::var("USER").or_else(|| paths::var("LOGNAME")).unwrap_or_default();
+    unit.owner = paths::user();
     unit.session = paths::session();
     unit.parent = paths::var("IDLERGEAR_RUN_ID").and_then(|id| crate::id::UnitId::parse(&id));
     unit.agent_id = paths::var("IDLERGEAR_AGENT_ID");

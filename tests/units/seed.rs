@@ -164,6 +164,8 @@ fn groups_are_listed_and_stopped_together() {
     assert_eq!(world.names(&["ps", "--json"]), ["web"]);
     let again = world.ig(&["stop", "--group", "back"]);
     assert!(stderr(&again).contains("nothing runs here in the group `back`"));
+    let nobody = stderr(&world.ig(&["ps", "--group", "back"]));
+    assert!(nobody.contains("nothing of that sort runs here"), "{nobody}");
     world.ok(&["stop", "web"]);
 }
 
