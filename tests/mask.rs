@@ -84,6 +84,14 @@ fn a_private_key_is_hidden_from_who_sees_only_its_middle() {
         let told = secret.iter().find(|line| shown.contains(**line));
         assert_eq!(told, None, "{args:?}");
     }
+    // What the other stream says meanwhile changes nothing.
+    let key = "echo -----BEGIN PRIVATE KEY-----; for i in 1 2 3 4; do sleep 0.05; printf 'MIIE%060d\n' $i;
+        sleep 0.05; echo '[info] step.' >&2; done; echo -----END PRIVATE KEY-----";
+    let world = ran(key);
+    for args in [&["logs", "job"][..], &["output", "job"], &["logs", "job", "--tail", "8"]] {
+        let shown = shown(&world, args);
+        assert!(shown.contains("[info] step.") && !shown.contains("MIIE"), "{args:?}: {shown}");
+    }
     let hashes = ran("seq 99 | while read -r n; do echo $n | sha256sum | cut -c 1-64; done");
     let last = shown(&hashes, &["logs", "job", "--tail", "50"]);
     assert!(last.lines().all(|line| line.len() == 64), "{last}");

@@ -1,11 +1,10 @@
 //! The end of a unit's log, read from its files: what it logged and what it printed, by time.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::news::is_log_level;
 use super::world::World;
-use crate::logs::mask::Mask;
+use crate::logs::mask::{Mask, Masks};
 use crate::record::Folder;
 use crate::record::events::log::{Item, Log};
 use crate::record::output;
@@ -45,11 +44,11 @@ impl World {
         };
         let mask = Mask::of(&Folder::at(folder.to_path_buf()));
         let events = last_events(folder.join("events.log"), unit, mask.clone());
-        within_limit(merge(events, last_output(folder, unit, count, &mask)), count)
+        within_limit(merge(events, last_output(folder, unit, count, mask)), count)
     }
 }
 
-fn last_output(folder: &Path, unit: &Unit, count: usize, mask: &Mask) -> Vec<LogLine> {
+fn last_output(folder: &Path, unit: &Unit, count: usize, mask: Mask) -> Vec<LogLine> {
     if super::tail::streams(&unit.logs).is_empty() || count == 0 {
         return Vec::new();
     }
@@ -65,16 +64,14 @@ fn last_output(folder: &Path, unit: &Unit, count: usize, mask: &Mask) -> Vec<Log
     if unit.status.is_terminal() {
         lines.extend(reader.rest());
     }
-    // Each stream is a text of its own.
-    let mut masks: HashMap<&str, Mask> = HashMap::new();
+    let mut masks = Masks::new(mask);
     let line = |line: output::Line| {
         let at = line.at.map(|at| time::rfc3339(time::from_micros(at)));
         if let Some(gap) = line.gap {
             return log_line(unit, line.stream.word(), None, &gap.to_string());
         }
         let text = String::from_utf8_lossy(&line.bytes);
-        let mask = masks.entry(line.stream.word()).or_insert_with(|| mask.clone());
-        mask.go_to(line.number, line.stream.word(), &line.bytes);
+        let mask = masks.at(line.number, line.stream.word(), &line.bytes);
         let text = mask.line(text.trim_end_matches('\r').into());
         log_line(unit, line.stream.word(), at, &text)
     };

@@ -11,7 +11,7 @@ mod reserved;
 
 use serde_json::{Map, Value, json};
 
-use crate::logs::mask::Mask;
+use crate::logs::mask::{Mask, Masks};
 use crate::logs::{Row, text};
 use crate::record::Folder;
 use crate::record::index::Stream;
@@ -126,9 +126,9 @@ impl Seen<'_> {
             lines.extend(reader.rest());
         }
         lines.retain(|line| line.gap.is_none());
-        let mut mask = Mask::of(folder);
+        let mut masks = Masks::new(Mask::of(folder));
         let shown = |line: Line| {
-            mask.go_to(line.number, stream.word(), &line.bytes);
+            let mask = masks.at(line.number, stream.word(), &line.bytes);
             mask.line(Row::from(line).text()).into_owned()
         };
         let texts: Vec<String> = lines.into_iter().map(shown).collect();

@@ -7,6 +7,7 @@
 mod shapes;
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -82,22 +83,22 @@ impl Mask {
             || (!goes_on_in_key() && !shapes::may_be_in(text) && self.named(text).is_empty())
     }
 
-    /// Row `number` of the log is the next that is shown. When that is not the one after the last,
-    /// what stands before it tells whether it is within a private key.
-    pub fn go_to(&mut self, number: u64, stream: &str, bytes: &[u8]) {
-        let Some(log) = &mut self.log else { return };
-        if number == std::mem::replace(&mut log.last, number) + 1 || !self.is_on {
+    /// Line `number` of the log, which is `bytes`, is the next that is shown of `stream`. When lines
+    /// between it and the last one are not, they tell whether it is within a private key.
+    fn go_to(&mut self, number: u64, stream: &str, bytes: &[u8]) {
+        let stream = Stream::ALL.into_iter().find(|known| known.word() == stream);
+        let (Some(log), Some(stream)) = (&mut self.log, stream) else { return };
+        let next = std::mem::replace(&mut log.last, number) + 1;
+        let matters = self.is_on && (self.in_key || is_of_key(bytes));
+        if next == number || !matters || log.looks == 0 {
             return;
         }
-        self.in_key = false;
-        if number > 1 && log.looks > 0 && is_of_key(bytes) {
-            log.looks -= 1;
-            let stream = Stream::ALL.into_iter().find(|known| known.word() == stream);
-            let mut reader = Reader::open(&log.folder, stream);
-            reader.close();
-            let first = number.saturating_sub(LONGEST_KEY);
-            self.read_up_to(number, reader.from_line(first).to_line(number - 1));
-        }
+        log.looks -= 1;
+        let first = next.max(number.saturating_sub(LONGEST_KEY));
+        self.in_key &= first == next;
+        let mut reader = Reader::open(&log.folder, Some(stream));
+        reader.close();
+        self.read_up_to(number, reader.from_line(first).to_line(number - 1));
     }
 
     fn read_up_to(&mut self, number: u64, mut reader: Reader) {
@@ -169,6 +170,28 @@ fn is_of_key(line: &[u8]) -> bool {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
     (60..=80).contains(&line.len()) && line.iter().all(is_part)
+}
+
+/// The masks of one log: each of its streams is a text of its own.
+#[derive(Debug)]
+pub struct Masks {
+    fresh: Mask,
+    by_stream: HashMap<&'static str, Mask>,
+}
+
+impl Masks {
+    /// Masks like `fresh`.
+    pub fn new(fresh: Mask) -> Self {
+        Self { fresh, by_stream: HashMap::new() }
+    }
+
+    /// The mask for line `number` of the log, which is `bytes` of `stream`. Lines come in their
+    /// order; some may be missing.
+    pub fn at(&mut self, number: u64, stream: &'static str, bytes: &[u8]) -> &mut Mask {
+        let mask = self.by_stream.entry(stream).or_insert_with(|| self.fresh.clone());
+        mask.go_to(number, stream, bytes);
+        mask
+    }
 }
 
 /// `text` without what was found in it; of what overlaps, the first and longest gives the name.

@@ -1,7 +1,7 @@
 //! The end of a unit's output as one text: harmless, bounded, without secrets.
 
 use super::Row;
-use super::mask::Mask;
+use super::mask::{Mask, Masks};
 use crate::prune;
 use crate::record::Folder;
 use crate::record::output::Reader;
@@ -15,7 +15,7 @@ pub fn tail(folder: &Folder, limit: usize) -> (String, bool) {
     let mut reader = Reader::open(folder.path(), None);
     reader.close();
     let mut reader = reader.last_bytes(u64::try_from(limit).unwrap_or(u64::MAX));
-    let mut mask = Mask::of(folder);
+    let mut masks = Masks::new(Mask::of(folder));
     let mut lines = std::collections::VecDeque::new();
     let mut size = 0;
     let mut cut = false;
@@ -24,7 +24,7 @@ pub fn tail(folder: &Folder, limit: usize) -> (String, bool) {
         let last = batch.is_empty();
         for line in if last { reader.rest() } else { batch } {
             cut |= lines.is_empty() && line.number > 1;
-            mask.go_to(line.number, line.stream.word(), &line.bytes);
+            let mask = masks.at(line.number, line.stream.word(), &line.bytes);
             let text = mask.line(Row::from(line).text()).into_owned() + "\n";
             size += text.len();
             lines.push_back(text);

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, StdoutLock, Write};
 
 use serde_json::json;
 
-use crate::logs::mask::Mask;
+use crate::logs::mask::{Mask, Masks};
 use crate::logs::{Row, Sieve};
 use crate::time;
 
@@ -26,14 +26,18 @@ pub(super) enum Form {
 #[derive(Debug)]
 pub(super) struct Printer {
     form: Form,
-    mask: Mask,
+    masks: Masks,
     out: BufWriter<StdoutLock<'static>>,
 }
 
 impl Printer {
     /// `mask` is not asked for what is shown byte for byte.
     pub(super) fn new(form: Form, mask: Mask) -> Self {
-        Self { form, mask, out: BufWriter::with_capacity(64 * 1024, io::stdout().lock()) }
+        Self {
+            form,
+            masks: Masks::new(mask),
+            out: BufWriter::with_capacity(64 * 1024, io::stdout().lock()),
+        }
     }
 
     /// Shows what `sieve` lets through of `rows`.
@@ -57,41 +61,43 @@ impl Printer {
     }
 
     fn row(&mut self, row: &Row) -> io::Result<()> {
-        if row.level.is_none() {
-            self.mask.go_to(row.number, row.stream, &row.bytes);
+        if self.form == Form::Raw {
+            return self.raw(row);
         }
+        let mask = self.masks.at(row.number, row.stream, &row.bytes);
         match self.form {
-            // What goes byte for byte into a file is no place for words of ours.
-            Form::Raw if row.gap.is_some() => {
-                self.out.flush()?;
-                eprintln!("ig: {}", row.text());
-                Ok(())
-            }
-            Form::Raw => {
-                self.out.write_all(&row.bytes)?;
-                self.out.write_all(if row.ended { b"\n" } else { b"" })
-            }
             Form::Json => {
                 let text = match row.level {
-                    Some(_) => self.mask.lines(&String::from_utf8_lossy(&row.bytes)).into(),
-                    None => self.mask.line(row.text()),
+                    Some(_) => mask.lines(&String::from_utf8_lossy(&row.bytes)).into(),
+                    None => mask.line(row.text()),
                 };
                 writeln!(self.out, "{}", object(row, &text))
             }
             Form::Text => {
                 let text = line(row);
-                let text = if row.is_passage() { text } else { self.mask.line(text) };
+                let text = if row.is_passage() { text } else { mask.line(text) };
                 self.out.write_all(text.as_bytes())?;
                 self.out.write_all(b"\n")
             }
-            Form::Numbered => {
-                let text = self.mask.line(line(row));
+            Form::Numbered | Form::Raw => {
+                let text = mask.line(line(row));
                 match row.gap {
                     Some(_) => writeln!(self.out, "        {text}"),
                     None => writeln!(self.out, "{:>6}  {text}", row.number),
                 }
             }
         }
+    }
+
+    fn raw(&mut self, row: &Row) -> io::Result<()> {
+        // What goes byte for byte into a file is no place for words of ours.
+        if row.gap.is_some() {
+            self.out.flush()?;
+            eprintln!("ig: {}", row.text());
+            return Ok(());
+        }
+        self.out.write_all(&row.bytes)?;
+        self.out.write_all(if row.ended { b"\n" } else { b"" })
     }
 }
 
