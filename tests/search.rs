@@ -124,6 +124,8 @@ proptest! {
             let mut at_once = wanted(pattern, all(open(), |reader| reader.lines_of(&search)));
             // Pieces of a line that goes on may share number and moment with another stream's line.
             for rows in [&mut one_by_one, &mut at_once] {
+                let whole = rows.iter().filter(|row| row.ended).map(|row| row.number);
+                prop_assert!(whole.is_sorted(), "{}", pattern);
                 rows.sort_by_key(|row| (row.number, row.stream));
             }
             prop_assert_eq!(at_once, one_by_one, "{}", pattern);

@@ -50,9 +50,7 @@ trait Model {
 
 /// Fills in what the kind of `unit`, whose record is in `folder`, tells.
 pub(crate) fn tell(unit: &mut Unit, folder: &Folder, room: usize) {
-    let seen = Seen { unit, folder: Some(folder), events: None };
-    let told = of(unit.kind).metadata(&seen, room);
-    unit.metadata.extend(told);
+    *unit = Seen { unit, folder: Some(folder), events: None }.unit(room);
 }
 
 fn of(kind: Kind) -> &'static dyn Model {

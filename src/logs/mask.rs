@@ -86,13 +86,14 @@ impl Mask {
     /// Line `number` of the log, which is `bytes`, is the next that is shown of `stream`. When lines
     /// between it and the last one are not, they tell whether it is within a private key.
     fn go_to(&mut self, number: u64, stream: &str, bytes: &[u8]) {
-        let stream = Stream::ALL.into_iter().find(|known| known.word() == stream);
-        let (Some(log), Some(stream)) = (&mut self.log, stream) else { return };
+        let Some(log) = &mut self.log else { return };
         let next = std::mem::replace(&mut log.last, number) + 1;
         let matters = self.is_on && (self.in_key || is_of_key(bytes));
         if next == number || !matters || log.looks == 0 {
             return;
         }
+        let stream = Stream::ALL.into_iter().find(|known| known.word() == stream);
+        let Some(stream) = stream else { return };
         log.looks -= 1;
         let first = next.max(number.saturating_sub(LONGEST_KEY));
         self.in_key &= first == next;
