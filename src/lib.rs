@@ -10,7 +10,7 @@ pub mod id;
 pub mod neutral;
 pub mod os;
 pub mod paths;
-pub mod private;
+pub mod secure_fs;
 pub mod time;
 
 pub mod agent;

@@ -1,6 +1,6 @@
 //! Every folder, file and environment variable that ig knows, in one place.
 //!
-//! Nothing here creates anything; [`crate::private`] does, with the right modes.
+//! Nothing here creates anything; [`crate::secure_fs`] does, with the right modes.
 
 use std::env;
 use std::path::{Path, PathBuf};

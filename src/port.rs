@@ -20,7 +20,7 @@ use crate::os::{self, Identity};
 use crate::record::Folder;
 use crate::wire::read::{Fields, json};
 use crate::wire::unit::Unit;
-use crate::{neutral, paths, private};
+use crate::{neutral, paths, secure_fs};
 
 /// How many ports from BASE on are tried.
 const CANDIDATES: u16 = 100;
@@ -193,14 +193,14 @@ impl Claims {
             }
         }
         if let Ok(text) = serde_json::to_vec(claim) {
-            let _ = private::replace(&self.file(claim.port), &text);
+            let _ = secure_fs::replace(&self.file(claim.port), &text);
         }
     }
 }
 
 fn lock(dir: &Path) -> std::io::Result<File> {
-    private::dir(dir)?;
-    let file = private::append(&dir.join("lock"))?;
+    secure_fs::dir(dir)?;
+    let file = secure_fs::append(&dir.join("lock"))?;
     flock(&file, FlockOperation::LockExclusive)?;
     Ok(file)
 }

@@ -23,7 +23,7 @@ use crate::record::events::share::Share;
 use crate::record::events::trim::trim_fully;
 use crate::record::{Folder, scripts};
 use crate::wire::unit::Unit;
-use crate::{os, private, stop, time};
+use crate::{os, secure_fs, stop, time};
 
 /// A folder without a record may be about to get one.
 const UNBORN: Duration = Duration::from_hours(1);
@@ -76,7 +76,7 @@ struct Found {
 /// Drops what is too much in `runs`; unless somebody else is at it.
 pub fn prune(runs: &Path) -> Result<()> {
     let path = runs.join(scripts::PRUNED);
-    let mut stamp = private::append(&path).map_err(|e| Error::io("open", &path, &e))?;
+    let mut stamp = secure_fs::append(&path).map_err(|e| Error::io("open", &path, &e))?;
     if flock(&stamp, FlockOperation::NonBlockingLockExclusive).is_err() {
         return Ok(());
     }
@@ -209,7 +209,7 @@ fn link_of(dir: &Path) -> Option<PathBuf> {
 fn strip(dir: &Path) -> bool {
     const WORDS: u64 = 64 << 10;
     // First of all, so that nobody takes what is missing for never written.
-    if private::append(&dir.join(DROPPED)).is_err() {
+    if secure_fs::append(&dir.join(DROPPED)).is_err() {
         return false;
     }
     let stays = |name: &str, bytes: u64| match name {

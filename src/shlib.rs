@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::{paths, private};
+use crate::{paths, secure_fs};
 
 /// The library as this program was built with.
 pub const TEXT: &str = include_str!("../shell-lib/idlergear.sh");
@@ -23,8 +23,8 @@ pub fn locate() -> Result<PathBuf> {
     let dir = paths::state_dir().join("lib").join(env!("CARGO_PKG_VERSION"));
     let path = dir.join(FILE);
     if !is_current(&path) {
-        private::dir(&dir).map_err(|e| Error::io("make", &dir, &e))?;
-        private::replace(&path, TEXT.as_bytes()).map_err(|e| Error::io("write", &path, &e))?;
+        secure_fs::dir(&dir).map_err(|e| Error::io("make", &dir, &e))?;
+        secure_fs::replace(&path, TEXT.as_bytes()).map_err(|e| Error::io("write", &path, &e))?;
     }
     Ok(path)
 }
@@ -34,7 +34,7 @@ pub fn install() -> Result<PathBuf> {
     let exe =
         env::current_exe().map_err(|e| Error::new(format!("cannot find this program: {e}")))?;
     let path = exe.with_file_name(FILE);
-    private::replace_with_mode(&path, TEXT.as_bytes(), 0o644)
+    secure_fs::replace_with_mode(&path, TEXT.as_bytes(), 0o644)
         .map_err(|e| Error::io("write", &path, &e).next("ig lib --path"))?;
     Ok(path)
 }

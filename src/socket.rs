@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::os::Identity;
 use crate::wire::read::{Fields, json};
-use crate::{paths, private};
+use crate::{paths, secure_fs};
 
 /// Bytes of a socket path that every kernel takes (Linux 107, macOS 103; `sockaddr_un` of each).
 const PATH_LIMIT: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
@@ -81,7 +81,7 @@ fn attempt() -> Result<Option<UnixStream>> {
 
 fn connect_at(path: &Path) -> Result<Option<UnixStream>> {
     if let Some(dir) = path.parent().filter(|dir| dir.exists()) {
-        private::check_owned(dir)?;
+        secure_fs::check_owned(dir)?;
     }
     let reach = Reachable::new(path)?;
     let stream = match connect_at_once(reach.path()) {

@@ -17,7 +17,7 @@ use crate::id::UnitId;
 use crate::os::{self, Identity};
 use crate::record::{self, Folder};
 use crate::wire::unit::Unit;
-use crate::{paths, private};
+use crate::{paths, secure_fs};
 
 /// How long processes may take to end after TERM, unless somebody says otherwise.
 pub const GRACE: Duration = Duration::from_secs(10);
@@ -87,7 +87,7 @@ pub fn stop_for(unit: &Unit, grace: Duration, session: Option<&str>) -> Result<V
 /// Whoever asked is added to those who did before.
 fn leave_word(folder: &Folder, session: Option<&str>) {
     let line = session.map(|session| format!("{session}\n")).unwrap_or_default();
-    if let Ok(mut file) = private::append(&folder.file(REQUESTED)) {
+    if let Ok(mut file) = secure_fs::append(&folder.file(REQUESTED)) {
         let _ = file.write_all(line.as_bytes());
     }
 }

@@ -22,7 +22,7 @@ fn user(world: &Sandbox, text: &str) {
 fn project(world: &Sandbox, text: &str) {
     let path = world.write(".idlergear/config.toml", text);
     let trust = world.home().join(".local/state/idlergear/trust");
-    idlergear::private::dir(&trust).unwrap();
+    idlergear::secure_fs::dir(&trust).unwrap();
     let path = path.canonicalize().unwrap();
     let text = [path.to_str().unwrap().as_bytes(), &[0], text.as_bytes()].concat();
     let hash = <sha2::Sha256 as sha2::Digest>::digest(text);

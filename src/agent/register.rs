@@ -11,7 +11,7 @@ use crate::record::register::{Registration, register};
 use crate::record::{Folder, events};
 use crate::wire::read::{json, object};
 use crate::wire::unit::Unit;
-use crate::{autostart, neutral, os, paths, private};
+use crate::{autostart, neutral, os, paths, secure_fs};
 
 /// What the type is when nobody says.
 const DEFAULT_TYPE: &str = "script";
@@ -120,7 +120,7 @@ fn found(registration: Registration) -> Result<(Unit, Folder)> {
         eprintln!("ig-agent: {warning}");
     }
     let path = folder.events();
-    private::append(&path).map_err(|e| Error::io("make", &path, &e))?;
+    secure_fs::append(&path).map_err(|e| Error::io("make", &path, &e))?;
     Ok((unit, folder))
 }
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use crate::id::UnitId;
 use crate::record::Folder;
 use crate::wire::unit::Unit;
-use crate::{paths, private};
+use crate::{paths, secure_fs};
 
 /// A link in `live/`.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ pub(super) fn unlink(id: &UnitId) {
 pub(super) fn mark_inbox(id: &str, waiting: bool) {
     let mark = paths::inbox_dir().join(id);
     if waiting {
-        let _ = private::append(&mark);
+        let _ = secure_fs::append(&mark);
     } else {
         let _ = fs::remove_file(mark);
     }

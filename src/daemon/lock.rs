@@ -13,7 +13,7 @@ use rustix::fs::{FlockOperation, flock};
 use crate::error::{Error, Result};
 use crate::os::Identity;
 use crate::socket::{self, Recorded};
-use crate::{paths, private};
+use crate::{paths, secure_fs};
 
 /// How long the winner of a race may take until it answers.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -37,8 +37,8 @@ pub(super) enum Claim {
 pub(super) fn claim() -> Result<Claim> {
     let path = paths::daemon_lock();
     let dir = paths::state_dir();
-    private::dir(&dir).map_err(|e| Error::io("make", &dir, &e))?;
-    private::check_owned(&dir)?;
+    secure_fs::dir(&dir).map_err(|e| Error::io("make", &dir, &e))?;
+    secure_fs::check_owned(&dir)?;
     let deadline = Instant::now() + PATIENCE;
     loop {
         let file = open(&path).map_err(|e| Error::io("open", &path, &e))?;
@@ -63,7 +63,7 @@ pub(super) fn claim() -> Result<Claim> {
 }
 
 fn open(path: &std::path::Path) -> std::io::Result<File> {
-    drop(private::append(path)?);
+    drop(secure_fs::append(path)?);
     OpenOptions::new().read(true).write(true).open(path)
 }
 

@@ -13,7 +13,7 @@ use super::connection::{Call, Connection};
 use super::journal::note;
 use crate::error::{Error, Result};
 use crate::socket::Reachable;
-use crate::{paths, private};
+use crate::{paths, secure_fs};
 
 /// How long accepting pauses when the system is out of file descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -31,8 +31,8 @@ impl Server {
     pub(super) fn bind(calls: &mpsc::Sender<Call>) -> Result<Self> {
         let path = paths::socket();
         let dir = path.parent().unwrap_or(Path::new("/"));
-        private::dir(dir).map_err(|e| Error::io("make", dir, &e))?;
-        private::check_owned(dir)?;
+        secure_fs::dir(dir).map_err(|e| Error::io("make", dir, &e))?;
+        secure_fs::check_owned(dir)?;
         let reach = Reachable::new(&path)?;
         remove_stale(&path, &reach)?;
         let failed = |e: &std::io::Error| Error::io("listen at", &path, e);

@@ -27,7 +27,7 @@ use crate::record::Folder;
 use crate::record::events::Event;
 use crate::wire::signal::StreamEvent;
 use crate::wire::unit::Unit;
-use crate::{os, paths, private, time};
+use crate::{os, paths, secure_fs, time};
 
 /// See the module.
 #[derive(Debug)]
@@ -106,7 +106,7 @@ impl World {
     /// Finds everybody again after a start.
     pub(super) fn wake(&mut self) {
         for dir in [paths::live_dir(), paths::inbox_dir()] {
-            if let Err(error) = private::dir(&dir) {
+            if let Err(error) = secure_fs::dir(&dir) {
                 note(format_args!("cannot make `{}`: {error}", dir.display()));
             }
         }

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::header::Header;
 use crate::error::{Error, Result};
-use crate::private;
+use crate::secure_fs;
 
 /// What lies at a script's path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,7 +98,7 @@ pub fn write(path: &Path, text: &str) -> Result<()> {
     if let Some(dir) = path.parent() {
         fs::create_dir_all(dir).map_err(|e| Error::io("make", dir, &e))?;
     }
-    private::replace_with_mode(path, text.as_bytes(), 0o755 & !umask())
+    secure_fs::replace_with_mode(path, text.as_bytes(), 0o755 & !umask())
         .map_err(|e| Error::io("write", path, &e))
 }
 

@@ -8,7 +8,7 @@ use super::mark;
 use super::plan::Planned;
 use crate::error::{Error, Result};
 use crate::paths::PROJECT_DIR;
-use crate::{paths, private, trust};
+use crate::{paths, secure_fs, trust};
 
 /// What becomes of one planned file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +40,8 @@ fn target(root: &Path, planned: &Planned) -> PathBuf {
 pub fn write(root: &Path, planned: &Planned) -> Result<()> {
     let path = target(root, planned);
     let dir = path.parent().unwrap_or(root);
-    private::dir(dir).map_err(|e| Error::io("make", dir, &e))?;
-    let mut file = private::create_new(&path).map_err(|e| Error::io("write", &path, &e))?;
+    secure_fs::dir(dir).map_err(|e| Error::io("make", dir, &e))?;
+    let mut file = secure_fs::create_new(&path).map_err(|e| Error::io("write", &path, &e))?;
     file.write_all(planned.text.as_bytes()).map_err(|e| Error::io("write", &path, &e))?;
     if planned.name.is_some() { trust::grant(&path) } else { Ok(()) }
 }

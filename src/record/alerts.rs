@@ -11,7 +11,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::Folder;
 use crate::error::{Error, Result};
-use crate::private;
+use crate::secure_fs;
 use crate::wire::read::{self, Fields};
 use crate::wire::unit::{Alerts, Choice};
 
@@ -30,7 +30,7 @@ pub fn choose(folder: &Folder, choice: Choice) -> Result<Alerts> {
     let alerts = choice.after(folder.load()?.terms.alerts);
     let path = folder.file(CHOSEN);
     let text = serde_json::to_string(&alerts).unwrap_or_default() + "\n";
-    private::replace(&path, text.as_bytes()).map_err(|e| Error::io("write", &path, &e))?;
+    secure_fs::replace(&path, text.as_bytes()).map_err(|e| Error::io("write", &path, &e))?;
     Ok(alerts)
 }
 

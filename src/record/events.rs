@@ -33,7 +33,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::SystemTime;
 
-use crate::private;
+use crate::secure_fs;
 use crate::time;
 use crate::wire::read::{Fields, json};
 use crate::wire::unit::{Presence, Unit};
@@ -142,7 +142,7 @@ pub fn read(path: &Path) -> Vec<Event> {
 
 /// Appends one text, in as many records as it needs.
 pub fn append(path: &Path, level: &str, text: &str) -> io::Result<()> {
-    let mut file = private::append(path)?;
+    let mut file = secure_fs::append(path)?;
     let now = time::micros(SystemTime::now());
     let at = format!("{}.{:06}", now / 1_000_000, now % 1_000_000);
     let writer = std::process::id();

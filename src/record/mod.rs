@@ -29,7 +29,7 @@ use crate::error::{Error, Result};
 use crate::id::UnitId;
 use crate::wire::read;
 use crate::wire::unit::{Status, Unit};
-use crate::{paths, private};
+use crate::{paths, secure_fs};
 
 /// A unit's folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,10 +102,10 @@ impl Folder {
     pub fn save(&self, unit: &Unit) -> io::Result<()> {
         use io::ErrorKind::{QuotaExceeded, StorageFull};
         let path = self.file("run.json");
-        let saved = private::replace(&path, json(unit)?.as_bytes());
+        let saved = secure_fs::replace(&path, json(unit)?.as_bytes());
         match saved.map_err(|error| (error.kind(), error)) {
             Err((StorageFull | QuotaExceeded, _)) => {
-                private::write_over(&path, &serde_json::to_vec(unit).map_err(io::Error::other)?)
+                secure_fs::write_over(&path, &serde_json::to_vec(unit).map_err(io::Error::other)?)
             }
             other => other.map_err(|(_, error)| error),
         }
@@ -179,7 +179,7 @@ impl Folder {
     pub fn link_live(&self, id: &UnitId) -> io::Result<()> {
         let dir = paths::live_dir();
         check_temp(&dir)?;
-        private::dir(&dir)?;
+        secure_fs::dir(&dir)?;
         let link = dir.join(id.as_str());
         if fs::read_link(&link).is_ok_and(|target| target != self.0) {
             // It was elsewhere before.
@@ -204,8 +204,8 @@ fn check_temp(dir: &Path) -> io::Result<()> {
     if !dir.starts_with(&temp) {
         return Ok(());
     }
-    private::dir(&temp)?;
-    private::check_owned(&temp).map_err(|error| io::Error::other(error.what().to_owned()))
+    secure_fs::dir(&temp)?;
+    secure_fs::check_owned(&temp).map_err(|error| io::Error::other(error.what().to_owned()))
 }
 
 /// A new folder. The folder of all runs keeps itself out of git, also where `ig init` never was.
@@ -213,10 +213,10 @@ fn make(dir: &Path) -> io::Result<()> {
     let runs = dir.parent().unwrap_or(dir);
     check_temp(runs)?;
     if !runs.is_dir() {
-        private::dir(runs)?;
-        private::replace(&runs.join(".gitignore"), b"*\n")?;
+        secure_fs::dir(runs)?;
+        secure_fs::replace(&runs.join(".gitignore"), b"*\n")?;
     }
-    private::new_dir(dir)
+    secure_fs::new_dir(dir)
 }
 
 /// Whether the unit's own process lives, or its runner, which has the end to tell or a new start

@@ -288,9 +288,9 @@ mod tests {
 
     use super::*;
     use crate::config::Bounds;
-    use crate::private;
     use crate::record::index::INDEX;
     use crate::run::capture::Capture;
+    use crate::secure_fs;
 
     fn texts(lines: &[Line]) -> Vec<String> {
         lines.iter().map(|line| String::from_utf8_lossy(&line.bytes).into_owned()).collect()
@@ -350,7 +350,7 @@ mod tests {
     #[test]
     fn what_is_missing_at_the_end_is_told_once() {
         let (dir, _capture) = log();
-        let mut index = private::append(&dir.path().join(INDEX)).unwrap();
+        let mut index = secure_fs::append(&dir.path().join(INDEX)).unwrap();
         for mark in [Entry::mark(7, 3, 99), Entry::mark(8, 12, 0)] {
             index.write_all(&mark.encode()).unwrap();
         }

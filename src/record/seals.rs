@@ -10,7 +10,7 @@ use std::fs;
 use std::io::Write as _;
 
 use super::Folder;
-use crate::{hash, paths, private};
+use crate::{hash, paths, secure_fs};
 
 /// Shorter values stand in a text by chance.
 const LEAST: usize = 8;
@@ -85,7 +85,7 @@ pub(crate) fn keep(folder: &Folder) {
     }
     if !text.is_empty() {
         let _ =
-            private::append(&folder.file("seals")).and_then(|mut f| f.write_all(text.as_bytes()));
+            secure_fs::append(&folder.file("seals")).and_then(|mut f| f.write_all(text.as_bytes()));
     }
 }
 
@@ -96,9 +96,9 @@ fn own_key() -> Option<String> {
     known().or_else(|| {
         let mut key = [0_u8; 16];
         getrandom::fill(&mut key).ok()?;
-        private::dir(path.parent()?).ok()?;
+        secure_fs::dir(path.parent()?).ok()?;
         // Whoever makes it first is right for all.
-        match private::create_new(&path) {
+        match secure_fs::create_new(&path) {
             Ok(mut file) => file.write_all(hash::hex(&key).as_bytes()).ok().and_then(|()| known()),
             Err(_) => known(),
         }

@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::record::index::{Entry, INDEX, Stream, newlines};
 use crate::record::{Folder, pieces};
 use crate::wire::unit::Logs;
-use crate::{os, private, time};
+use crate::{os, secure_fs, time};
 
 /// What one stream writes within this time, microseconds, is one chunk...
 const TOGETHER: u64 = 10_000;
@@ -270,16 +270,16 @@ impl Capture {
         let Some(folder) = self.folder.as_deref() else { return Err(ErrorKind::NotFound.into()) };
         let head = folder.join(stream.file());
         if self.segments.is_in_head() {
-            let (file, end) = newest(&head, private::append)?;
+            let (file, end) = newest(&head, secure_fs::append)?;
             self.offsets[stream as usize] = end;
             return Ok(file);
         }
         let name = pieces::name(stream.file(), self.offsets[stream as usize]);
-        let file = private::append(&folder.join(&name))?;
+        let file = secure_fs::append(&folder.join(&name))?;
         // The head is left for good: whoever follows it by name is told where the log goes on.
         if self.segments.leaves_head(stream) {
             let note = pieces::note(&name);
-            let _ = private::append(&head).and_then(|mut file| file.write_all(note.as_bytes()));
+            let _ = secure_fs::append(&head).and_then(|mut file| file.write_all(note.as_bytes()));
         }
         self.segments.add(name);
         Ok(file)
@@ -290,7 +290,7 @@ impl Capture {
             return Ok(());
         };
         if self.segments.is_in_head() {
-            let (index, end) = newest(&folder.join(INDEX), private::rewrite)?;
+            let (index, end) = newest(&folder.join(INDEX), secure_fs::rewrite)?;
             let entries = index.metadata()?.len() / Entry::SIZE as u64;
             // A piece of the index starts where it says by entries, not by bytes.
             let start = end - index.metadata()?.len();
@@ -300,7 +300,7 @@ impl Capture {
         }
         let name = pieces::name(INDEX, self.entries.0);
         self.entries.1 = self.entries.0;
-        self.index = Some(private::rewrite(&folder.join(&name))?);
+        self.index = Some(secure_fs::rewrite(&folder.join(&name))?);
         self.segments.add(name);
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::record::{Folder, scripts};
-use crate::{autostart, private};
+use crate::{autostart, secure_fs};
 
 /// Keeps the script's text by its hash, once for all runs of it.
 pub(crate) fn script(folder: &Folder, sha256: &str, text: &[u8]) {
@@ -16,9 +16,10 @@ pub(crate) fn script(folder: &Folder, sha256: &str, text: &[u8]) {
     }
     let Some(dir) = path.parent() else { return };
     let made = dir.is_dir()
-        || private::dir(dir).is_ok() && private::replace(&dir.join(".gitignore"), b"*\n").is_ok();
+        || secure_fs::dir(dir).is_ok()
+            && secure_fs::replace(&dir.join(".gitignore"), b"*\n").is_ok();
     if made {
-        let _ = private::replace(&path, text);
+        let _ = secure_fs::replace(&path, text);
     }
 }
 
@@ -27,7 +28,7 @@ pub(crate) fn ask_git(folder: &Folder, cwd: &Path) -> Option<Child> {
     if !cwd.ancestors().any(|dir| dir.join(".git").exists()) {
         return None;
     }
-    let answer = private::append(&folder.file(scripts::GIT)).ok()?;
+    let answer = secure_fs::append(&folder.file(scripts::GIT)).ok()?;
     // No lock that would be in the user's way, no program of the repository's choice.
     Command::new("git")
         .args(["-c", "core.fsmonitor=false", "--no-optional-locks", "status"])
@@ -49,7 +50,7 @@ pub(crate) fn prune(folder: &Folder) -> Option<Child> {
     let runs = folder.path().parent()?;
     let stamp = runs.join(scripts::PRUNED);
     let Ok(last) = stamp.metadata().and_then(|meta| meta.modified()) else {
-        let _ = private::append(&stamp);
+        let _ = secure_fs::append(&stamp);
         return None;
     };
     if last.elapsed().is_ok_and(|passed| passed < PAUSE) {

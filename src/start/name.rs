@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use crate::error::{Error, Result};
 use crate::record::scope;
 use crate::wire::unit::Unit;
-use crate::{neutral, paths, private};
+use crate::{neutral, paths, secure_fs};
 
 /// How long our turn is waited for: somebody who holds the lock and hangs must not hold up everybody.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -60,8 +60,8 @@ impl Names {
 
 /// One lock for all projects: it is held for a moment, and leaves no file in theirs.
 fn lock(dir: &Path) -> std::io::Result<File> {
-    private::dir(dir)?;
-    let file = private::append(&dir.join("start.lock"))?;
+    secure_fs::dir(dir)?;
+    let file = secure_fs::append(&dir.join("start.lock"))?;
     let deadline = Instant::now() + PATIENCE;
     while let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
         if error != Errno::WOULDBLOCK || Instant::now() >= deadline {

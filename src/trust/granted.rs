@@ -8,13 +8,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::hash::sha256;
-use crate::{paths, private};
+use crate::{paths, secure_fs};
 
 /// What `file` of the project at `root` says, when it is trusted as it stands now.
 pub fn read(file: &Path, root: &Path) -> Option<Vec<u8>> {
     let content = fs::read(file).ok()?;
     let store = paths::trust_dir();
-    if store.starts_with(root) || private::check_owned(&store).is_err() {
+    if store.starts_with(root) || secure_fs::check_owned(&store).is_err() {
         return None;
     }
     store.join(key(file, &content)).is_file().then_some(content)

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use super::granted::key;
 use crate::error::{Error, Result};
 use crate::paths::{self, PROJECT_DIR};
-use crate::{neutral, private};
+use crate::{neutral, secure_fs};
 
 /// Bytes of a file that can be trusted: what is longer nobody reads before saying yes.
 const SIZE_LIMIT: u64 = 256 * 1024;
@@ -91,7 +91,7 @@ fn folder(subject: &Subject) -> Result<PathBuf> {
             .next("point XDG_STATE_HOME elsewhere, or unset it"));
     }
     if dir.exists() {
-        private::check_owned(&dir)
+        secure_fs::check_owned(&dir)
             .map_err(|e| e.next("make it a folder of your own, mode 0700"))?;
     }
     Ok(dir)
@@ -110,9 +110,9 @@ pub(super) fn knew(subject: &Subject) -> bool {
 /// Grants `subject`. Earlier grants for its path stay: a change of branch and back asks once.
 pub(super) fn add(subject: &Subject) -> Result<()> {
     let dir = folder(subject)?;
-    private::dir(&dir).map_err(|e| Error::io("make", &dir, &e))?;
+    secure_fs::dir(&dir).map_err(|e| Error::io("make", &dir, &e))?;
     let file = dir.join(subject.key());
-    private::replace(&file, subject.path.as_os_str().as_bytes())
+    secure_fs::replace(&file, subject.path.as_os_str().as_bytes())
         .map_err(|e| Error::io("write", &file, &e))
 }
 

@@ -10,7 +10,7 @@ use crate::support::{Sandbox, stderr, wait_until};
 
 /// Puts something in the database's place, starts, and returns what was said.
 fn start_on(world: &Sandbox, make: impl Fn(&std::path::Path)) -> String {
-    idlergear::private::dir(&world.state()).unwrap();
+    idlergear::secure_fs::dir(&world.state()).unwrap();
     make(&world.state().join("state.db"));
     let output = world.ig(&["daemon", "start"]);
     assert!(output.status.success(), "{}", stderr(&output));

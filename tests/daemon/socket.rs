@@ -99,7 +99,7 @@ fn another_user_gets_nothing() {
 fn a_path_over_the_kernels_limit_works() {
     let world = Sandbox::with_project();
     let deep = world.home().join("x".repeat(60)).join("y".repeat(60));
-    idlergear::private::dir(&deep).unwrap();
+    idlergear::secure_fs::dir(&deep).unwrap();
     let socket = deep.join("daemon.sock");
     assert!(socket.as_os_str().len() > 107);
     let ig = |args: &[&str]| {
@@ -121,7 +121,7 @@ fn a_path_over_the_kernels_limit_works() {
 #[test]
 fn what_is_no_socket_is_left_alone() {
     let world = Sandbox::with_project();
-    idlergear::private::dir(socket(&world).parent().unwrap()).unwrap();
+    idlergear::secure_fs::dir(socket(&world).parent().unwrap()).unwrap();
     fs::write(socket(&world), "precious").unwrap();
     let output = world.ig(&["daemon", "start"]);
     assert!(stderr(&output).contains("there is a file where the socket belongs"));
@@ -131,7 +131,7 @@ fn what_is_no_socket_is_left_alone() {
 #[test]
 fn another_daemons_socket_is_not_stolen() {
     let world = Sandbox::with_project();
-    idlergear::private::dir(socket(&world).parent().unwrap()).unwrap();
+    idlergear::secure_fs::dir(socket(&world).parent().unwrap()).unwrap();
     let _other = std::os::unix::net::UnixListener::bind(socket(&world)).unwrap();
     let output = world.ig(&["daemon", "start"]);
     assert!(stderr(&output).contains("another program listens"), "{}", stderr(&output));
@@ -144,7 +144,7 @@ fn shells_with_other_runtime_folders_meet_at_the_same_daemon() {
     world.ok(&["daemon", "start"]);
     let pid = world.daemon_pid().unwrap();
     let other = world.home().join("other");
-    idlergear::private::dir(&other).unwrap();
+    idlergear::secure_fs::dir(&other).unwrap();
     for runtime in [other.to_str().unwrap(), "", "/nonexistent"] {
         for verb in ["status", "start"] {
             let mut command = world.command("ig");

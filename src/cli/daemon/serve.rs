@@ -8,7 +8,7 @@ use super::start::{ALREADY, FAILED, READY};
 use crate::cli::Outcome;
 use crate::daemon::{self, Served};
 use crate::error::Result;
-use crate::{paths, private};
+use crate::{paths, secure_fs};
 
 /// The log is begun anew when it is longer; the one before is kept.
 const LOG_LIMIT: u64 = 1 << 20;
@@ -78,7 +78,7 @@ fn let_go() -> Result<(), std::io::Error> {
     if path.metadata().is_ok_and(|meta| meta.len() > LOG_LIMIT) {
         let _ = std::fs::rename(&path, path.with_extension("log.1"));
     }
-    let log = private::append(&path)?;
+    let log = secure_fs::append(&path)?;
     rustix::stdio::dup2_stderr(&log)?;
     eprintln!("{} daemon {} started", crate::time::now(), env!("CARGO_PKG_VERSION"));
     Ok(())

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use crate::cli::session;
 use crate::error::Error;
 use crate::record::Folder;
-use crate::{hash, private};
+use crate::{hash, secure_fs};
 
 /// How far somebody has read one view of a log.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl Place {
         if next == self.next {
             return;
         }
-        if let Err(error) = private::replace(&self.path, next.to_string().as_bytes()) {
+        if let Err(error) = secure_fs::replace(&self.path, next.to_string().as_bytes()) {
             let error = Error::io("keep how far you have read in", &self.path, &error);
             eprintln!("ig: {error}; the next `--new` shows this again");
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use rusqlite::Connection;
 
 use super::Sqlite;
-use crate::{private, time};
+use crate::{secure_fs, time};
 
 /// `user_version`: grows with each change of the tables.
 const VERSION: i64 = 3;
@@ -164,7 +164,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, Unusable> {
     if path.is_dir() {
         return Err(Unusable::Folder);
     }
-    drop(private::append(path).map_err(Unusable::Place)?);
+    drop(secure_fs::append(path).map_err(Unusable::Place)?);
     let db = Connection::open(path)?;
     db.busy_timeout(Duration::from_secs(2))?;
     use_wal(&db)?;

@@ -20,7 +20,7 @@ use super::lines::{AFTER, CARRIED, CARRIED_ON, LINE_LIMIT, lines};
 use super::parts::{self, Part};
 use super::share::{Share, TALLY, tally};
 use super::{Event, Reader};
-use crate::private;
+use crate::secure_fs;
 use crate::wire::read::{Fields, json, object};
 
 /// What a script says of itself: the last of each counts.
@@ -33,7 +33,7 @@ pub fn trim(folder: &Path, share: &Share) -> io::Result<bool> {
     if !is_long(&path, share) {
         return Ok(false);
     }
-    let lock = private::rewrite(&folder.join(TALLY))?;
+    let lock = secure_fs::rewrite(&folder.join(TALLY))?;
     if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
         return Ok(true);
     }
@@ -106,7 +106,7 @@ impl Trim {
         let _ = fs::remove_file(&part);
         let new = self.path.with_file_name(".events.log.new");
         let _ = fs::remove_file(&new);
-        private::create_new(&new)?.write_all(seed.as_bytes())?;
+        secure_fs::create_new(&new)?.write_all(seed.as_bytes())?;
         fs::hard_link(&self.path, &part)?;
         fs::rename(&new, &self.path)
     }
@@ -179,7 +179,7 @@ impl Trim {
         let path = parts::part_path(&self.path, at, events, true);
         let new = self.path.with_file_name(".events.log.new");
         let _ = fs::remove_file(&new);
-        let mut copy = private::create_new(&new)?;
+        let mut copy = secure_fs::create_new(&new)?;
         (&file).seek(SeekFrom::Start(start))?;
         io::copy(&mut &file, &mut copy)?;
         fs::rename(&new, &path)?;
