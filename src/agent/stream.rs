@@ -17,7 +17,7 @@ use crate::record::index::Stream;
 use crate::record::{Folder, register};
 use crate::run::stream;
 use crate::time;
-use crate::wire::unit::{Kind, Logs, Status, Unit};
+use crate::wire::unit::{EndSource, Kind, Logs, Status, Unit};
 
 pub(super) fn run(mut words: Words) -> Outcome {
     let mut id = None;
@@ -77,6 +77,7 @@ fn own(mut unit: Unit, folder: &Folder) -> Result<()> {
     stream::keep(folder, 0, &mut unit.logs);
     unit.status = Status::Completed;
     unit.exit_code = Some(0);
+    unit.end = Some(EndSource::Itself);
     unit.ended_at = Some(time::now());
     unit.duration_ms = u64::try_from(clock.elapsed().as_millis()).ok();
     save(folder, &unit)

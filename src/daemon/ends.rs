@@ -12,7 +12,7 @@ use super::store::End;
 use super::world::World;
 use crate::id::UnitId;
 use crate::record::{self, Folder};
-use crate::wire::unit::{Status, Unit};
+use crate::wire::unit::{EndSource, Status, Unit};
 use crate::{os, stop, time};
 
 /// Ends in one step at most: fewer than are remembered, so that none is forgotten before its link is
@@ -29,7 +29,12 @@ pub(super) fn end_of(unit: &Unit, folder: &Folder) -> Option<Unit> {
     }
     // Looked at after the processes: the last thing a runner does is to write it.
     let last = folder.load().ok().filter(|record| record.status.is_terminal());
-    Some(last.unwrap_or_else(|| Unit { status: Status::Killed, ..unit.clone() }))
+    Some(last.unwrap_or_else(|| gone(unit.clone())))
+}
+
+/// `unit` when it went without a word.
+fn gone(unit: Unit) -> Unit {
+    Unit { status: Status::Killed, end: Some(EndSource::Unknown), ..unit }
 }
 
 impl World {

@@ -11,7 +11,7 @@ use crate::record::events::{Event, apply_one};
 use crate::record::{self, Folder, lookup};
 use crate::wire::reply::{ErrorCode, RpcError};
 use crate::wire::request::Scope;
-use crate::wire::unit::{Alerts, Status, Unit};
+use crate::wire::unit::{Alerts, EndSource, Status, Unit};
 
 /// Ended units remembered at most; the oldest are forgotten first (their files stay).
 const ENDED_BOUND: usize = 1000;
@@ -173,13 +173,13 @@ impl State {
         if entry.unit.status.is_terminal() {
             return Vec::new();
         }
-        match last {
-            Some(mut unit) => {
-                unit.env_names = Vec::new();
-                entry.said.iter().for_each(|event| apply_one(event, &mut unit));
-                entry.unit = unit;
-            }
-            None => entry.unit.status = Status::Killed,
+        if let Some(mut unit) = last {
+            unit.env_names = Vec::new();
+            entry.said.iter().for_each(|event| apply_one(event, &mut unit));
+            entry.unit = unit;
+        } else {
+            entry.unit.status = Status::Killed;
+            entry.unit.end = Some(EndSource::Unknown);
         }
         entry.unit.ended_at.get_or_insert(now);
         if let Some(events) = entry.events {

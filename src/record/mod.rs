@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::id::UnitId;
 use crate::wire::read;
-use crate::wire::unit::{Status, Unit};
+use crate::wire::unit::{EndSource, Status, Unit};
 use crate::{paths, secure_fs};
 
 /// A unit's folder.
@@ -148,6 +148,7 @@ impl Folder {
         self.hide_secrets(&mut unit);
         if !unit.status.is_terminal() && !is_alive(&unit) {
             unit.status = Status::Killed;
+            unit.end = Some(EndSource::Unknown);
             unit.ended_at.get_or_insert_with(|| self.last_sign_of_life());
         }
         Ok(unit)

@@ -13,7 +13,7 @@ use crate::os::Identity;
 use crate::paths;
 use crate::terminal::Terminal;
 use crate::time;
-use crate::wire::unit::{Kind, Status, Unit};
+use crate::wire::unit::{EndSource, Kind, Status, Unit};
 
 /// What a script says of itself when it registers.
 #[derive(Debug, Default)]
@@ -50,6 +50,7 @@ pub fn unregister(folder: &Folder, exit_code: Option<i32>) -> Result<Unit> {
     let mut unit = folder.observe()?;
     if unit.ended_at.is_none() {
         unit.exit_code = exit_code.or(Some(0));
+        unit.end = Some(EndSource::Itself);
         unit.status = Status::of_end(unit.exit_code, None);
         unit.ended_at = Some(time::now());
         let path = folder.file("run.json");

@@ -7,7 +7,7 @@ use crate::error::{Error, exit};
 use crate::record::{Folder, events};
 use crate::stop;
 use crate::time;
-use crate::wire::unit::{Status, Unit};
+use crate::wire::unit::{EndSource, Status, Unit};
 
 /// How a command ended: by itself, by a signal, or (neither) nobody can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,7 @@ impl End {
 pub(super) fn finish(unit: &mut Unit, folder: Option<&Folder>, end: End, length: Duration) {
     unit.exit_code = end.exit_code;
     unit.signal = end.signal;
+    unit.end = Some(EndSource::Runner);
     unit.status = Status::of_end(end.exit_code, end.signal);
     if end.hung_up {
         unit.metadata.insert("ended_by".to_owned(), "hangup".into());

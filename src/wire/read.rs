@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use super::unit::{Alerts, Git, Kind, Logs, Presence, Script, Status, Terms, Unit};
+use super::unit::{Alerts, EndSource, Git, Kind, Logs, Presence, Script, Status, Terms, Unit};
 use crate::id::UnitId;
 use crate::os::Identity;
 use crate::terminal::Terminal;
@@ -108,6 +108,7 @@ fn read(from: &mut Fields) -> Option<Unit> {
     let kind = from.text("kind")?;
     let status = from.text("status")?;
     let presence = from.text("presence").and_then(|word| Presence::parse(&word));
+    let end = from.text("end");
     Some(Unit {
         id: UnitId::parse(&from.text("id")?)?,
         kind: Kind::ALL.into_iter().find(|known| known.word() == kind)?,
@@ -126,6 +127,7 @@ fn read(from: &mut Fields) -> Option<Unit> {
         duration_ms: from.value("duration_ms").as_u64(),
         exit_code: from.number("exit_code"),
         signal: from.number("signal"),
+        end: EndSource::ALL.into_iter().find(|known| end.as_deref() == Some(known.word())),
         script: script(from.fields("script")),
         git: git(from.fields("git")),
         owner: from.text("owner").unwrap_or_default(),
@@ -225,6 +227,7 @@ mod tests {
         unit.duration_ms = Some(u64::MAX);
         unit.exit_code = Some(-1);
         unit.signal = Some(9);
+        unit.end = Some(EndSource::Itself);
         unit.script = Script { path: Some("/x.sh".into()), sha256: "ab".into() };
         unit.git = Git { commit: Some("c".into()), dirty: Some(true) };
         unit.parent = UnitId::parse("b3k9x0a1z");
@@ -260,6 +263,9 @@ mod tests {
         }
         for status in Status::ALL {
             assert_eq!(serde_json::to_value(status).unwrap(), status.word());
+        }
+        for source in EndSource::ALL {
+            assert_eq!(serde_json::to_value(source).unwrap(), source.word());
         }
     }
 

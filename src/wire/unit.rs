@@ -126,6 +126,36 @@ impl Status {
     }
 }
 
+/// Who told how a unit ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndSource {
+    /// Its runner, which waited for it.
+    Runner,
+    /// The kernel, which keeps the exit status of a process for whoever holds a handle on it.
+    Kernel,
+    /// The script itself, unconfirmed.
+    #[serde(rename = "self")]
+    Itself,
+    /// Nobody: it went without a word.
+    Unknown,
+}
+
+impl EndSource {
+    /// Every source.
+    pub const ALL: [Self; 4] = [Self::Runner, Self::Kernel, Self::Itself, Self::Unknown];
+
+    /// The word used in files, on the wire and for people.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Runner => "runner",
+            Self::Kernel => "kernel",
+            Self::Itself => "self",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// What a live unit says of itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -305,6 +335,8 @@ pub struct Unit {
     pub exit_code: Option<i32>,
     /// The number of the signal it died of.
     pub signal: Option<i32>,
+    /// Who told how it ended; none while it has not.
+    pub end: Option<EndSource>,
     pub script: Script,
     pub git: Git,
     /// Who started it: a user name.
@@ -358,6 +390,7 @@ impl Unit {
             duration_ms: None,
             exit_code: None,
             signal: None,
+            end: None,
             script: Script::default(),
             git: Git::default(),
             owner: String::new(),

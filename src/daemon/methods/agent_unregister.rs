@@ -5,7 +5,7 @@ use crate::daemon::world::World;
 use crate::record::{Folder, register};
 use crate::wire::reply::{ErrorCode, RpcError};
 use crate::wire::request::Which;
-use crate::wire::unit::{Status, Unit};
+use crate::wire::unit::{EndSource, Status, Unit};
 
 pub(super) fn handle(world: &mut World, params: &Which) -> Answer<Unit> {
     let unit = live(world, &params.id, params.project.as_deref())?;
@@ -17,7 +17,12 @@ pub(super) fn handle(world: &mut World, params: &Which) -> Answer<Unit> {
         // Nobody owns this record but the script that asks.
         Some(folder) => register::unregister(&folder, None)
             .map_err(|error| RpcError::new(ErrorCode::InternalError, error.what()))?,
-        None => Unit { status: Status::Completed, exit_code: Some(0), ..unit },
+        None => Unit {
+            status: Status::Completed,
+            exit_code: Some(0),
+            end: Some(EndSource::Itself),
+            ..unit
+        },
     };
     let id = last.id.clone();
     world.end(&id, Some(last.clone()));
