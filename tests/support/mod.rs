@@ -119,6 +119,42 @@ impl Sandbox {
         self.command("bash").args(["-c", script]).output().unwrap()
     }
 
+    /// Runs a bash script text in this world and in a pid and mount namespace of its own: whatever it
+    /// ends, sweeps or deletes by mistake is its own, and nothing of it outlives the call. None, told
+    /// loudly, where no such namespace can be had; with `IDLERGEAR_REQUIRE_TOOLS=1` that is a failure.
+    ///
+    /// The script is not process 1 itself, and whatever is orphaned goes to process 1.
+    pub fn namespace(&self, script: &str) -> Option<Output> {
+        let mut command = self.namespaced()?;
+        Some(command.args(["bash", "-c", script]).output().unwrap())
+    }
+
+    /// [`Sandbox::namespace`] as a command that is to get the words of what runs in there.
+    pub fn namespaced(&self) -> Option<Command> {
+        let unshare = tool("unshare")?;
+        let own = ["--pid", "--fork", "--mount", "--mount-proc", "--kill-child"];
+        let as_user = ["--user", "--map-root-user"];
+        let ways = [own.to_vec(), [as_user.as_slice(), own.as_slice()].concat()];
+        let works = |way: &&Vec<&str>| {
+            let mut probe = Command::new(&unshare);
+            probe.args(*way).arg("true").output().is_ok_and(|done| done.status.success())
+        };
+        let Some(way) = ways.iter().find(works) else {
+            assert!(
+                std::env::var("IDLERGEAR_REQUIRE_TOOLS").is_err(),
+                "a pid namespace is needed: run as root, or unset IDLERGEAR_REQUIRE_TOOLS to skip"
+            );
+            eprintln!("SKIPPED: no pid namespace can be had here");
+            return None;
+        };
+        // One that hangs ends too: `timeout` is outside, and ending `unshare` ends all inside.
+        let mut command = self.command("timeout");
+        command.args(["-k", "5", "120"]).arg(&unshare).args(way);
+        // Process 1 only waits, so that the script is a process like any other.
+        command.args(["bash", "-c", "\"$@\"; exit $?", "init"]);
+        Some(command)
+    }
+
     /// Writes a file below the project folder, with its parents.
     pub fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.project().join(name);
