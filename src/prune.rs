@@ -167,7 +167,8 @@ fn ended_at(dir: &Path) -> Option<SystemTime> {
 }
 
 fn lives(unit: &Unit) -> bool {
-    [&unit.process, &unit.runner].into_iter().flatten().any(os::Identity::is_alive)
+    let processes = [&unit.process, &unit.runner, &unit.keeper];
+    processes.into_iter().flatten().any(os::Identity::is_alive)
 }
 
 /// Drops the oldest until all bounds hold; returns how much went.

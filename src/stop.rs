@@ -141,10 +141,10 @@ fn found_late(unit: &Unit, known: &[Identity]) -> Vec<Identity> {
     new
 }
 
-/// The runner has the end to record, and we have to bring it about.
+/// The runner, or who keeps the output in its place, has the end to record; we have to bring it about.
 fn spared(unit: &Unit) -> Vec<u32> {
-    let runner = unit.runner.as_ref().map(|runner| runner.pid);
-    runner.into_iter().chain([std::process::id()]).collect()
+    let ours = [&unit.runner, &unit.keeper].into_iter().flatten().map(|ours| ours.pid);
+    ours.chain([std::process::id()]).collect()
 }
 
 fn marked(id: &UnitId) -> Vec<Identity> {

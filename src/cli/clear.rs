@@ -43,7 +43,7 @@ fn count(units: usize) -> String {
 
 /// Nobody writes there any more, and nothing is left that its record would be needed for.
 fn is_over(unit: &Unit) -> bool {
-    let writes = unit.runner.as_ref().is_some_and(Identity::is_alive);
+    let writes = [&unit.runner, &unit.keeper].into_iter().flatten().any(Identity::is_alive);
     !writes && stop::processes(unit).is_empty()
 }
 

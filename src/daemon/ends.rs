@@ -13,7 +13,7 @@ use super::world::World;
 use crate::id::UnitId;
 use crate::record::{self, Folder};
 use crate::wire::unit::{EndSource, Status, Unit};
-use crate::{os, stop, time};
+use crate::{stop, time};
 
 /// Ends in one step at most: fewer than are remembered, so that none is forgotten before its link is
 /// gone, which would make it a new one.
@@ -45,8 +45,7 @@ impl World {
             return;
         }
         let Some(entry) = self.state.live(id) else { return };
-        let (process, runner) = (entry.unit.process.clone(), entry.unit.runner.clone());
-        let lives = [process, runner].iter().flatten().any(os::Identity::is_alive);
+        let lives = record::is_alive(&entry.unit);
         // Looked at after the processes: the last thing a runner does is to write it.
         let record = entry.folder.as_ref().and_then(|folder| folder.load().ok());
         if let Some(record) = &record {

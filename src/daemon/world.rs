@@ -181,8 +181,9 @@ impl World {
 
     pub(super) fn watch_processes(&mut self, id: &UnitId) {
         let Some(entry) = self.state.live(id) else { return };
-        let processes: Vec<os::Identity> =
-            [&entry.unit.process, &entry.unit.runner].into_iter().flatten().cloned().collect();
+        let unit = &entry.unit;
+        let processes = [&unit.process, &unit.runner, &unit.keeper];
+        let processes: Vec<os::Identity> = processes.into_iter().flatten().cloned().collect();
         self.liveness.watch(&Whose::Unit(id.clone()), &processes.iter().collect::<Vec<_>>());
     }
 

@@ -221,9 +221,9 @@ fn make(dir: &Path) -> io::Result<()> {
 }
 
 /// Whether the unit's own process lives, or its runner, which has the end to tell or a new start
-/// ahead.
+/// ahead, or who has to tell it in place of a runner that was killed.
 pub fn is_alive(unit: &Unit) -> bool {
-    let processes = [&unit.process, &unit.runner];
+    let processes = [&unit.process, &unit.runner, &unit.keeper];
     processes.into_iter().flatten().any(crate::os::Identity::is_alive)
 }
 

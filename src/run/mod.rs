@@ -37,7 +37,7 @@ mod signals;
 mod spawn;
 pub mod stream;
 mod terminal;
-mod unix;
+pub(crate) mod unix;
 
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};

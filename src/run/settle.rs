@@ -50,7 +50,8 @@ impl End {
 pub(super) fn finish(unit: &mut Unit, folder: Option<&Folder>, end: End, length: Duration) {
     unit.exit_code = end.exit_code;
     unit.signal = end.signal;
-    unit.end = Some(EndSource::Runner);
+    let is_known = end.exit_code.or(end.signal).is_some();
+    unit.end = Some(if is_known { EndSource::Runner } else { EndSource::Unknown });
     unit.status = Status::of_end(end.exit_code, end.signal);
     if end.hung_up {
         unit.metadata.insert("ended_by".to_owned(), "hangup".into());

@@ -146,6 +146,7 @@ fn read(from: &mut Fields) -> Option<Unit> {
         stream_logs: from.flag("stream_logs"),
         process: from.identity("process"),
         runner: from.identity("runner"),
+        keeper: from.identity("keeper"),
         terminal: terminal(from.fields("terminal")),
     })
 }
@@ -243,6 +244,7 @@ mod tests {
         unit.restarts = 3;
         unit.env_names = vec!["HOME".into()];
         unit.runner = Some(Identity { pid: 1, start: u64::MAX, boot: "b".into() });
+        unit.keeper = Some(Identity { pid: 2, start: 0, boot: "b".into() });
         unit.terminal =
             unit.runner.clone().map(|leader| Terminal { path: "/dev/pts/3".into(), leader });
         unit

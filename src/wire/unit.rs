@@ -364,6 +364,10 @@ pub struct Unit {
     pub process: Option<Identity>,
     /// The runner that owns its output and its record; none for a script that registered itself.
     pub runner: Option<Identity>,
+    /// Who keeps the output when the runner is gone: what outlives a unit writes on, and so does a unit
+    /// whose runner was killed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keeper: Option<Identity>,
     /// The terminal it was started from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub terminal: Option<Terminal>,
@@ -409,6 +413,7 @@ impl Unit {
             stream_logs: false,
             process: None,
             runner: None,
+            keeper: None,
             terminal: None,
         }
     }
