@@ -94,6 +94,7 @@ pub fn find(name: &str) -> Option<PathBuf> {
     let beside = env::current_exe().ok().map(|exe| exe.with_file_name(name));
     beside.filter(|path| path.is_file()).or_else(|| {
         let path = env::var_os("PATH")?;
-        env::split_paths(&path).map(|dir| dir.join(name)).find(|path| path.is_file())
+        let dirs = env::split_paths(&path).filter(|dir| dir.is_absolute());
+        dirs.map(|dir| dir.join(name)).find(|path| path.is_file())
     })
 }

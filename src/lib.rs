@@ -16,6 +16,7 @@ pub mod time;
 pub mod agent;
 pub mod autostart;
 pub mod config;
+pub mod git;
 pub mod record;
 pub mod run;
 pub mod socket;

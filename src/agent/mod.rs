@@ -6,6 +6,7 @@
 //! failures. Verbs whose result is their point (`port`, `wait`, `run`, `lib`) always return it.
 
 mod daemon;
+mod git;
 mod lib;
 mod log;
 #[cfg(all(target_env = "musl", panic = "abort"))]
@@ -57,7 +58,7 @@ struct Verb {
     run: fn(Words) -> Outcome,
 }
 
-const VERBS: [Verb; 11] = [
+const VERBS: [Verb; 12] = [
     Verb { name: "register", forgiving: true, run: register::run },
     Verb { name: "unregister", forgiving: true, run: unregister::run },
     Verb { name: "log", forgiving: true, run: log::run },
@@ -69,6 +70,7 @@ const VERBS: [Verb; 11] = [
     Verb { name: "lib", forgiving: false, run: lib::run },
     Verb { name: "run", forgiving: false, run: run::run },
     Verb { name: "stream", forgiving: false, run: stream::run },
+    Verb { name: "look-at-git", forgiving: false, run: git::run },
 ];
 
 /// The whole program.

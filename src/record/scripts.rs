@@ -1,19 +1,18 @@
-//! Where scripts are kept by their hash, and where git's answer is.
+//! Where scripts are kept by their hash, and where what is known of the work tree is.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::PathBuf;
 
 use super::Folder;
 use crate::wire::unit::Git;
+use crate::{git, secure_fs};
 
 /// The largest script that is kept, bytes.
 pub const LARGEST: usize = 1 << 20;
 
-/// How much of git's answer is looked at: one line of changes is enough.
+/// The most bytes that an answer may have.
 const ANSWER: u64 = 4096;
 
-/// What `git status --porcelain=v2 --branch` said when the command started; in the unit's folder.
+/// What [`git::answer`] said when the command started; in the unit's folder.
 pub const GIT: &str = "git";
 
 /// When old runs were looked for last, and what was dropped then; in the folder of all runs.
@@ -25,15 +24,7 @@ pub fn path(folder: &Folder, sha256: &str) -> PathBuf {
     runs.with_file_name("scripts").join(sha256)
 }
 
-/// What git answered, if it has. The commit comes first; every line that is no header is a change.
+/// What was told of the work tree, if it was yet.
 pub fn git(folder: &Folder) -> Option<Git> {
-    let file = File::open(folder.file(GIT)).ok()?;
-    let mut bytes = Vec::new();
-    file.take(ANSWER).read_to_end(&mut bytes).ok()?;
-    let text = String::from_utf8_lossy(&bytes);
-    let commit = text.lines().find_map(|line| line.strip_prefix("# branch.oid "))?;
-    let dirty = text.lines().any(|line| !line.starts_with('#'));
-    // A repository without a commit says `(initial)`.
-    let commit = (!commit.starts_with('(')).then(|| commit.to_owned());
-    Some(Git { commit, dirty: Some(dirty) })
+    git::parse(&secure_fs::text(&folder.file(GIT), ANSWER).ok()?)
 }

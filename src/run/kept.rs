@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::record::{Folder, scripts};
-use crate::{autostart, secure_fs};
+use crate::{autostart, git, secure_fs};
 
 /// Keeps the script's text by its hash, once for all runs of it.
 pub(crate) fn script(folder: &Folder, sha256: &str, text: &[u8]) {
@@ -23,16 +23,14 @@ pub(crate) fn script(folder: &Folder, sha256: &str, text: &[u8]) {
     }
 }
 
-/// Lets git write what it knows into the record's folder; none outside of a work tree.
+/// Has a helper write into the record's folder what can be told of the work tree; none outside of one.
 pub(crate) fn ask_git(folder: &Folder, cwd: &Path) -> Option<Child> {
-    if !cwd.ancestors().any(|dir| dir.join(".git").exists()) {
+    if !git::may_be_in_one(cwd) {
         return None;
     }
     let answer = secure_fs::append(&folder.file(scripts::GIT)).ok()?;
-    // No lock that would be in the user's way, no program of the repository's choice.
-    Command::new("git")
-        .args(["-c", "core.fsmonitor=false", "--no-optional-locks", "status"])
-        .args(["--porcelain=v2", "--branch", "--untracked-files=no"])
+    Command::new(autostart::find("ig-agent")?)
+        .arg("look-at-git")
         .current_dir(cwd)
         .stdin(Stdio::null())
         .stdout(answer)
