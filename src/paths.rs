@@ -6,6 +6,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use crate::hash;
+use crate::secure_fs::accepted;
 
 /// The folder that makes a folder a project.
 pub const PROJECT_DIR: &str = ".idlergear";
@@ -150,8 +151,14 @@ fn is_ours(dir: &Path) -> bool {
 }
 
 /// The project that `from` lies in: `IDLERGEAR_PROJECT`, else the nearest ancestor that holds
-/// `.idlergear/`. Never HOME and never `/`, so that one stray folder does not swallow everything.
+/// `.idlergear/`. Never HOME and never `/`, so that one stray folder does not swallow everything. One
+/// whose `.idlergear` is a link that nobody accepted is no project, nor is `from` in one around it.
 pub fn project(from: &Path) -> Option<PathBuf> {
+    nearest_project(from).filter(|root| accepted::counts(root))
+}
+
+/// The same, accepted or not.
+pub fn nearest_project(from: &Path) -> Option<PathBuf> {
     if let Some(root) = absolute("IDLERGEAR_PROJECT") {
         return Some(root);
     }

@@ -5,7 +5,7 @@
 //! process that made it; what is left of a dead one only says which port that script had before.
 //! Claims are help, not law: when they cannot be written, a free port is still found.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -156,8 +156,8 @@ impl Claims {
     }
 
     fn all(&self) -> Vec<Claim> {
-        let Ok(entries) = fs::read_dir(&self.dir) else { return Vec::new() };
-        entries.flatten().filter_map(|entry| read(&entry.path())).collect()
+        let Ok(names) = secure_fs::list(&self.dir) else { return Vec::new() };
+        names.iter().filter_map(|name| read(&self.dir.join(name))).collect()
     }
 
     /// Forgets dead claims that are too old to remember.
@@ -165,7 +165,7 @@ impl Claims {
         for claim in self.all() {
             let path = self.file(claim.port);
             if !claim.process.is_alive() && is_old(&path) {
-                let _ = fs::remove_file(path);
+                let _ = secure_fs::remove_file(&path);
             }
         }
     }
@@ -189,7 +189,7 @@ impl Claims {
         for old in self.all().into_iter().filter(|old| !old.process.is_alive()) {
             let same = old.project == claim.project && old.name == claim.name;
             if same && old.base == claim.base && old.port != claim.port {
-                let _ = fs::remove_file(self.file(old.port));
+                let _ = secure_fs::remove_file(&self.file(old.port));
             }
         }
         if let Ok(text) = serde_json::to_vec(claim) {
@@ -206,7 +206,7 @@ fn lock(dir: &Path) -> std::io::Result<File> {
 }
 
 fn read(path: &Path) -> Option<Claim> {
-    let mut fields = Fields::of(json(&fs::read(path).ok()?).ok()?);
+    let mut fields = Fields::of(json(&secure_fs::read(path, secure_fs::SMALL).ok()?).ok()?);
     Some(Claim {
         port: fields.number("port")?,
         base: fields.number("base")?,
@@ -218,7 +218,7 @@ fn read(path: &Path) -> Option<Claim> {
 }
 
 fn is_old(path: &Path) -> bool {
-    let modified = fs::metadata(path).and_then(|meta| meta.modified());
+    let modified = secure_fs::metadata(path).and_then(|meta| meta.modified());
     let age = modified.map(|at| SystemTime::now().duration_since(at).unwrap_or_default());
     age.is_ok_and(|age| age > MEMORY)
 }

@@ -5,9 +5,13 @@
 //! because no daemon was there) loses its output only, for a day: then it goes too. Two at once are no
 //! matter: one of them finds the other's lock and leaves. What went is noted where the next listing
 //! tells it.
+//!
+//! Only what ig itself made on this machine counts and goes ([`crate::secure_fs::made`]), whatever lies
+//! beside it: a repository may bring folders that look like runs.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -22,6 +26,7 @@ use crate::paths::{self, PROJECT_DIR};
 use crate::record::events::share::Share;
 use crate::record::events::trim::trim_fully;
 use crate::record::{Folder, scripts};
+use crate::secure_fs::made;
 use crate::wire::unit::Unit;
 use crate::{os, secure_fs, stop, time};
 
@@ -44,7 +49,7 @@ const DROPPED: &str = "dropped";
 pub fn instead_of_output(folder: &Folder) -> Option<&'static str> {
     let text = "its output was dropped: the runs of its project were too many, too old or too large \
                 together (`ig config` shows the bounds)";
-    folder.file(DROPPED).exists().then_some(text)
+    secure_fs::exists(&folder.file(DROPPED)).then_some(text)
 }
 
 /// What may stay.
@@ -88,6 +93,7 @@ pub fn prune(runs: &Path) -> Result<()> {
     let gone = (told.0 + old.0, told.1 + old.1);
     drop_scripts(runs);
     drop_links();
+    made::tidy();
     note(runs, &mut stamp, &gone);
     Ok(())
 }
@@ -119,7 +125,7 @@ fn trim_events(runs: &Path, share: Option<Share>) {
 fn find(runs: &Path) -> Found {
     let mut found = Found::default();
     for dir in folders(runs) {
-        let (bytes, is_stripped) = (size(&dir), dir.join(DROPPED).exists());
+        let (bytes, is_stripped) = (size(&dir), secure_fs::exists(&dir.join(DROPPED)));
         let run = ended_at(&dir).map(|at| Run { dir, at, bytes });
         if is_stripped {
             found.waiting.extend(run);
@@ -134,31 +140,36 @@ fn find(runs: &Path) -> Found {
     found
 }
 
+/// Every run in `runs`, whoever made it.
+fn all(runs: &Path) -> Vec<PathBuf> {
+    let names = secure_fs::list(runs).unwrap_or_default();
+    let is_run = |name: &OsStr| name.to_str().and_then(UnitId::parse).is_some();
+    names.iter().filter(|name| is_run(name)).map(|name| runs.join(name)).collect()
+}
+
+/// Those that ig made here.
 fn folders(runs: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(runs).into_iter().flatten().flatten();
-    let is_run = |name: &str| UnitId::parse(name).is_some();
-    entries
-        .filter(|entry| entry.file_name().to_str().is_some_and(is_run))
-        .map(|entry| entry.path())
-        .collect()
+    all(runs).into_iter().filter(|dir| made::is(dir)).collect()
 }
 
 fn size(dir: &Path) -> u64 {
-    let files = fs::read_dir(dir).into_iter().flatten().flatten();
-    files.filter_map(|file| file.metadata().ok()).map(|meta| meta.len()).sum()
+    let names = secure_fs::list(dir).unwrap_or_default();
+    let files = names.iter().filter_map(|name| secure_fs::metadata(&dir.join(name)).ok());
+    files.map(|meta| meta.len()).sum()
 }
 
 /// When the run in `dir` ended; none while anybody of it lives.
 fn ended_at(dir: &Path) -> Option<SystemTime> {
     let folder = Folder::at(dir);
-    if !folder.file("run.json").exists() {
+    if !secure_fs::exists(&folder.file("run.json")) {
         // Not yet, or what was left when it was dropped.
-        let made = fs::metadata(dir).and_then(|meta| meta.modified()).ok()?;
+        let made = secure_fs::metadata(dir).and_then(|meta| meta.modified()).ok()?;
         return made.elapsed().is_ok_and(|age| age > UNBORN).then_some(made);
     }
     let Ok(unit) = folder.observe() else {
         // Damaged: as old as its file.
-        return fs::metadata(folder.file("run.json")).and_then(|meta| meta.modified()).ok();
+        let record = secure_fs::metadata(&folder.file("run.json"));
+        return record.and_then(|meta| meta.modified()).ok();
     };
     if !unit.status.is_terminal() || lives(&unit) {
         return None;
@@ -202,13 +213,14 @@ fn is_untold(run: &Run) -> bool {
 /// The link by which a daemon finds the run in `dir`.
 fn link_of(dir: &Path) -> Option<PathBuf> {
     let link = paths::live_dir().join(dir.file_name()?);
-    fs::read_link(&link).is_ok_and(|target| target == dir).then_some(link)
+    secure_fs::read_link(&link).is_ok_and(|target| target == dir).then_some(link)
 }
 
 /// Drops the output of the run in `dir`. What its end is told by stays: the record, who asked for it,
 /// and what it said of itself, unless that is a long log.
 fn strip(dir: &Path) -> bool {
     const WORDS: u64 = 64 << 10;
+    let Ok(Some(run)) = made::Run::open(dir) else { return false };
     // First of all, so that nobody takes what is missing for never written.
     if secure_fs::append(&dir.join(DROPPED)).is_err() {
         return false;
@@ -218,13 +230,9 @@ fn strip(dir: &Path) -> bool {
         "events.log" => bytes <= WORDS,
         _ => false,
     };
-    for file in fs::read_dir(dir).into_iter().flatten().flatten() {
-        let bytes = file.metadata().map_or(0, |meta| meta.len());
-        if !file.file_name().to_str().is_some_and(|name| stays(name, bytes)) {
-            let _ = fs::remove_file(file.path());
-        }
-    }
-    true
+    let bytes = |name: &OsStr| secure_fs::metadata(&dir.join(name)).map_or(0, |meta| meta.len());
+    let goes = |name: &OsStr| !name.to_str().is_some_and(|text| stays(text, bytes(name)));
+    run.remove_files(goes).is_ok()
 }
 
 /// Drops what is left of runs whose end was told meanwhile, or waited for too long, or that are too
@@ -240,47 +248,49 @@ fn drop_told(waiting: Vec<Run>) -> (u64, u64) {
 /// Where no daemon ever comes, links would add up: those that lead nowhere go, and the oldest of
 /// ended runs when there are too many.
 fn drop_links() {
-    let entries = fs::read_dir(paths::live_dir()).into_iter().flatten().flatten();
-    let is_id = |link: &fs::DirEntry| link.file_name().to_str().and_then(UnitId::parse).is_some();
-    let links = entries.filter(|entry| is_id(entry));
-    let made = |link: &fs::DirEntry| link.metadata().and_then(|meta| meta.modified()).ok();
-    let mut links: Vec<_> = links.map(|link| (made(&link), link.path())).collect();
+    let made = |link: &Path| secure_fs::metadata(link).and_then(|meta| meta.modified()).ok();
+    let mut links: Vec<_> =
+        all(&paths::live_dir()).into_iter().map(|link| (made(&link), link)).collect();
+    let target = |link: &Path| secure_fs::read_link(link);
+    let is_lost = |dir: PathBuf| {
+        secure_fs::metadata(&dir).is_err_and(|error| error.kind() == ErrorKind::NotFound)
+    };
     links.retain(|(_, link)| {
-        let is_lost = fs::metadata(link).is_err_and(|e| e.kind() == ErrorKind::NotFound);
-        !(is_lost && fs::remove_file(link).is_ok())
+        !(target(link).is_ok_and(is_lost) && secure_fs::remove_file(link).is_ok())
     });
     links.sort();
     let spare = links.len().saturating_sub(MOST_LINKS);
-    let ended = |link: &PathBuf| fs::read_link(link).is_ok_and(|dir| ended_at(&dir).is_some());
+    let ended = |link: &Path| target(link).is_ok_and(|dir| ended_at(&dir).is_some());
     for (_, link) in links.into_iter().take(spare).filter(|(_, link)| ended(link)) {
-        let _ = fs::remove_file(link);
+        let _ = secure_fs::remove_file(&link);
     }
 }
 
-/// The record goes first: without it, what may be left is no run any more.
-fn remove(dir: &Path) -> bool {
+/// Removes the run in `dir`, with its link; false when it stays, or is none that ig made.
+pub fn remove(dir: &Path) -> bool {
+    let Ok(Some(run)) = made::Run::open(dir) else { return false };
     if let Ok(unit) = Folder::at(dir).load() {
         stop::cgroup::remove(&unit);
     }
-    let _ = fs::remove_file(dir.join("run.json"));
     if let Some(link) = link_of(dir) {
-        let _ = fs::remove_file(link);
+        let _ = secure_fs::remove_file(&link);
     }
-    fs::remove_dir_all(dir).is_ok()
+    run.remove().is_ok()
 }
 
 /// Drops kept scripts that no record names. A run that begins meanwhile has written its record before
 /// it looks for its script: so they are set aside, and what is named now comes back.
-fn drop_scripts(runs: &Path) {
+pub fn drop_scripts(runs: &Path) {
     let dir = runs.with_file_name("scripts");
     let used = hashes(runs);
     let mut aside = Vec::new();
-    for entry in fs::read_dir(&dir).into_iter().flatten().flatten() {
-        let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
+    for name in secure_fs::list(&dir).unwrap_or_default() {
+        let Some(name) = name.to_str().map(str::to_owned) else { continue };
         let hash = name.strip_prefix('-').unwrap_or(&name).to_owned();
-        let is_hash = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let unused = is_hash && !used.contains(&hash);
-        if unused && fs::rename(entry.path(), dir.join(format!("-{hash}"))).is_ok() {
+        let unused = scripts::is_hash(&hash) && !used.contains(&hash);
+        let path = dir.join(&name);
+        let is_ours = || made::is_called(&path, &hash);
+        if unused && is_ours() && secure_fs::rename(&path, &dir.join(format!("-{hash}"))).is_ok() {
             aside.push(hash);
         }
     }
@@ -288,16 +298,22 @@ fn drop_scripts(runs: &Path) {
     for hash in aside {
         let path = dir.join(format!("-{hash}"));
         let _ = if used.contains(&hash) {
-            fs::rename(path, dir.join(hash))
+            secure_fs::rename(&path, &dir.join(hash)).map(|()| true)
         } else {
-            fs::remove_file(path)
+            made::remove_file(&path, &hash)
         };
     }
 }
 
+/// How many runs in `runs` ig did not make here: they came with the project, or from another machine.
+pub fn strangers(runs: &Path) -> usize {
+    let has_record = |dir: &PathBuf| secure_fs::exists(&dir.join("run.json"));
+    all(runs).into_iter().filter(|dir| !made::is(dir)).filter(has_record).count()
+}
+
 /// The scripts of all records that are there.
 fn hashes(runs: &Path) -> HashSet<String> {
-    let units = folders(runs).into_iter().filter_map(|dir| Folder::at(dir).load().ok());
+    let units = all(runs).into_iter().filter_map(|dir| Folder::at(dir).load().ok());
     units.map(|unit| unit.script.sha256).collect()
 }
 
@@ -316,7 +332,7 @@ fn tally(text: &[u8]) -> Option<(u64, u64)> {
 /// Runs and bytes that were dropped from `runs` so far.
 pub fn dropped(runs: &Path) -> (u64, u64) {
     let mut text = Vec::new();
-    let file = File::open(runs.join(scripts::PRUNED));
+    let file = secure_fs::open(&runs.join(scripts::PRUNED));
     let read = file.and_then(|file| file.take(4096).read_to_end(&mut text));
     read.ok().and_then(|_| tally(&text)).unwrap_or_default()
 }

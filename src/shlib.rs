@@ -1,7 +1,6 @@
 //! The shell library: its text, and a file that holds exactly this version of it.
 
 use std::env;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -40,7 +39,7 @@ pub fn install() -> Result<PathBuf> {
 }
 
 fn is_current(path: &Path) -> bool {
-    fs::read(path).is_ok_and(|bytes| bytes == TEXT.as_bytes())
+    secure_fs::input(path, secure_fs::SMALL).is_ok_and(|bytes| bytes == TEXT.as_bytes())
 }
 
 /// The library's API level, as `IDLERGEAR_SH_VERSION` says it.

@@ -35,11 +35,11 @@ pub struct Recorded {
 /// The daemon that holds the lock now, if one does.
 pub fn recorded() -> Option<Recorded> {
     let path = paths::daemon_lock();
-    let file = File::open(&path).ok()?;
+    let file = secure_fs::open(&path).ok()?;
     if flock(&file, FlockOperation::NonBlockingLockShared).is_ok() {
         return None;
     }
-    let mut fields = Fields::of(json(&std::fs::read(&path).ok()?).ok()?);
+    let mut fields = Fields::of(json(&secure_fs::read(&path, secure_fs::SMALL).ok()?).ok()?);
     Some(Recorded {
         daemon: fields.identity("daemon")?,
         socket: fields.text("socket")?.into(),

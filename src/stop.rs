@@ -100,7 +100,7 @@ fn is_between(unit: &Unit) -> bool {
 
 /// Whether somebody asked for the end of the unit in `folder`.
 pub fn was_requested(folder: &Folder) -> bool {
-    folder.file(REQUESTED).exists()
+    secure_fs::exists(&folder.file(REQUESTED))
 }
 
 /// Ends what the unit `id`, whose own process is gone, left behind: in the groups and sessions of

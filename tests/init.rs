@@ -234,7 +234,7 @@ fn a_hostile_project_gets_no_say() {
 
 #[test]
 fn links_in_place_of_its_folders_are_refused() {
-    for name in [".idlergear", ".idlergear/profiles"] {
+    for (name, told) in [(".idlergear", "is a link"), (".idlergear/profiles", "is no folder")] {
         let world = django();
         let outside = world.home().join("outside");
         fs::create_dir(&outside).unwrap();
@@ -243,7 +243,7 @@ fn links_in_place_of_its_folders_are_refused() {
         symlink(&outside, &link).unwrap();
         let refused = world.ig(&["init"]);
         assert_eq!(refused.status.code(), Some(1));
-        assert!(stderr(&refused).contains("is no folder"), "{}", stderr(&refused));
+        assert!(stderr(&refused).contains(told), "{}", stderr(&refused));
         assert_eq!(snapshot(&outside), []);
     }
 }

@@ -102,7 +102,7 @@ impl Inbox {
     }
 
     fn is_filled(&self) -> bool {
-        self.file().is_some_and(|file| file.exists())
+        self.file().is_some_and(|file| crate::secure_fs::exists(&file))
     }
 
     /// The daemon; started when there must be something to read, or when we will wait for it.

@@ -1,6 +1,5 @@
 //! `ig diff A B`: how the scripts of two runs differ, and what they wrote.
 
-use std::fs;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -64,7 +63,7 @@ fn section((name, diff): (&str, String)) -> String {
 
 /// The script as it was then, or the command when there was none.
 fn script_of((unit, folder): &(Unit, Folder)) -> String {
-    let kept = fs::read(scripts::path(folder, &unit.script.sha256)).ok();
+    let kept = scripts::read(folder, &unit.script.sha256);
     let text = kept.map(|text| String::from_utf8_lossy(&text).into_owned());
     let line = || format!("{} (sha256:{})\n", unit.command, unit.script.sha256);
     text.unwrap_or_else(line)

@@ -10,7 +10,7 @@ use crate::init::apply::{self, Fate};
 use crate::init::plan::Planned;
 use crate::init::survey::Survey;
 use crate::init::{detect, plan};
-use crate::{neutral, paths};
+use crate::{neutral, paths, secure_fs, trust};
 
 /// Make `.idlergear/` here, with profiles that fit the project
 ///
@@ -36,6 +36,7 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) fn run(self) -> Outcome {
         let root = root()?;
+        trust::accept_links(&root)?;
         apply::check_folders(&root)?;
         if self.undo {
             self.take_back(&root)?;
@@ -109,7 +110,7 @@ impl Args {
 fn root() -> Result<PathBuf> {
     let here = std::env::current_dir()
         .map_err(|e| Error::new(format!("cannot tell the current folder: {e}")))?;
-    let root = paths::current_project().unwrap_or(here);
+    let root = paths::nearest_project(&here).unwrap_or(here);
     let home = paths::home().and_then(|home| home.canonicalize().ok());
     if root.parent().is_none() || root.canonicalize().ok() == home {
         return Err(Error::new(format!("`{}` cannot be a project", root.display()))
@@ -150,7 +151,7 @@ fn next_steps(planned: &[Planned]) {
 
 fn tell_what_stays(root: &Path) {
     let base = root.join(paths::PROJECT_DIR);
-    if base.exists() {
+    if secure_fs::exists(&base) {
         println!("kept {}: it holds runs, or files of yours", paths::display(&base));
     }
 }

@@ -24,7 +24,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(self) -> Outcome {
-        let (unit, folder) = scope::find(&self.id)?;
+        let (unit, folder) = scope::find_any(&self.id)?;
         let (output, cut) = text::tail(&folder, LIMIT);
         if self.json {
             let answer = json!({

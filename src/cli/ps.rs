@@ -12,7 +12,7 @@ use crate::record::scope;
 use crate::start::kind;
 use crate::wire::reply::Units;
 use crate::wire::unit::{Kind, Unit};
-use crate::{paths, prune, time};
+use crate::{paths, prune, secure_fs, time};
 
 /// List what runs now in this project
 #[derive(Debug, clap::Args)]
@@ -88,7 +88,7 @@ pub(crate) struct Status {
 impl Status {
     pub(crate) fn run(self) -> Outcome {
         if let Some(id) = &self.id {
-            let (mut unit, _) = scope::find(id)?;
+            let (mut unit, _) = scope::find_any(id)?;
             figures::add(std::slice::from_mut(&mut unit));
             Look::default().at(&mut unit);
             if self.json {
@@ -244,7 +244,7 @@ fn describe(unit: &Unit) {
     for (what, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
         println!("{what:<8} {}", line(value));
     }
-    for path in logs.into_iter().flatten().filter(|path| path.exists()) {
+    for path in logs.into_iter().flatten().filter(|path| secure_fs::exists(path)) {
         println!("{:<8} {}", "log", line(&path.display().to_string()));
     }
 }

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::record::Folder;
 use crate::record::events::share::Share;
 use crate::record::events::trim::trim_fully;
+use crate::secure_fs;
 
 /// Keep the events of a unit within their bound
 #[derive(Debug, clap::Args)]
@@ -22,6 +23,10 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) fn run(self) -> Outcome {
         let folder = Folder::at(self.folder);
+        // Events are cut only where ig keeps them.
+        if !secure_fs::made::is(folder.path()) {
+            return Ok(ExitCode::SUCCESS);
+        }
         let bounds = Bounds::of(folder.load()?.project.as_deref());
         if let Some(share) = Share::of(&bounds) {
             trim_fully(folder.path(), &share)

@@ -28,6 +28,12 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(self) -> Outcome {
+        let here = std::env::current_dir().ok();
+        if !(self.revoke || self.list || self.json)
+            && let Some(root) = here.and_then(|here| paths::nearest_project(&here))
+        {
+            trust::accept_links(&root)?;
+        }
         let root = paths::current_project()
             .ok_or_else(|| Error::new("there is no project here").next("ig init"))?;
         let files = trust::of_project(&root);
@@ -39,11 +45,25 @@ impl Args {
         } else if self.list {
             list(&files);
         } else {
+            let files = without_refused(files);
             trust::check(&files)?;
             println!("{}", summary(files.len()));
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// What can never be trusted is told, and stands in the way of nothing else.
+fn without_refused(mut files: Vec<PathBuf>) -> Vec<PathBuf> {
+    files.retain(|file| match trust::refused(file) {
+        None => true,
+        Some(error) => {
+            let name = neutral::line(&paths::display(file));
+            eprintln!("ig: {name} cannot be trusted: {}", error.what());
+            false
+        }
+    });
+    files
 }
 
 fn summary(count: usize) -> String {

@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Key, line};
 use crate::error::{Error, Result};
-use crate::{paths, suggest, trust};
+use crate::{paths, secure_fs, suggest, trust};
 
 /// Every setting, and in a few words what it is.
 pub const KEYS: [(&Key, &str); 12] = [
@@ -69,7 +69,8 @@ pub fn files(project: Option<&Path>) -> Result<()> {
         text(&String::from_utf8_lossy(&bytes), &file, true)?;
     }
     let Some(file) = super::user_file().filter(|file| file.is_file()) else { return Ok(()) };
-    let bytes = std::fs::read(&file).map_err(|e| Error::io("read", &file, &e))?;
+    let bytes =
+        secure_fs::input(&file, secure_fs::SMALL).map_err(|e| Error::io("read", &file, &e))?;
     text(&String::from_utf8_lossy(&bytes), &file, false)
 }
 
@@ -131,6 +132,12 @@ impl File<'_> {
         };
         if is_number && line::number(text).is_none() {
             return Err(self.error(format!("`{}` is 0 or more", key.name), at));
+        }
+        let least = super::Bounds::LEAST;
+        let is_short = |number: u64| number > 0 && number < least;
+        if key.name == super::MAX_RUN_BYTES.name && line::number(text).is_some_and(is_short) {
+            let what = format!("`{}` is 0 (no bound) or at least {least}", key.name);
+            return Err(self.error(what, at));
         }
         if key.name == super::BANNER.name && !["auto", "always", "never"].contains(&text) {
             return Err(self.error("`run.banner` is auto, always or never", at));

@@ -12,10 +12,9 @@
 pub mod check;
 pub mod line;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::{paths, trust};
+use crate::{paths, secure_fs, trust};
 
 /// One setting.
 #[derive(Debug)]
@@ -101,7 +100,7 @@ impl Files {
     /// The files that count in `project`: its own only as it was trusted.
     pub fn read(project: Option<&Path>) -> Self {
         let trusted = project.and_then(|root| trust::read(&project_file(root), root));
-        let user = user_file().and_then(|file| fs::read(file).ok());
+        let user = user_file().and_then(|file| secure_fs::input(&file, secure_fs::SMALL).ok());
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).ok();
         Self { project: trusted.and_then(text), user: user.and_then(text) }
     }
@@ -149,7 +148,7 @@ pub struct Bounds {
 
 impl Bounds {
     /// Bounds smaller than this would be less than the pieces that output comes in.
-    const LEAST: u64 = 1 << 20;
+    pub const LEAST: u64 = 1 << 20;
 
     /// What counts in `project`.
     pub fn of(project: Option<&Path>) -> Self {

@@ -42,7 +42,7 @@ pub(super) fn attention(unit: &Unit, alerts: Alerts, request: &Request) -> Optio
         Status::Failed => alerts.on_failure,
         Status::Killed if is_mishap(unit, request) => alerts.on_failure || alerts.on_kill,
         Status::Killed => alerts.on_kill,
-        Status::Pending | Status::Running => false,
+        Status::Pending | Status::Running | Status::Unknown => false,
     };
     let is_monitor = unit.kind == Kind::Monitor;
     let is_watched = !(unit.terms.background || unit.ready || is_monitor);

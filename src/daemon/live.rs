@@ -1,9 +1,7 @@
 //! The folders `live/` and `inbox/` of the user's state: how units are found, and how scripts see
 //! without a process that a message waits.
 
-use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
 
 use crate::id::UnitId;
 use crate::record::Folder;
@@ -23,19 +21,18 @@ pub(super) enum Found {
 
 /// Ids of all links. What has not the shape of an id is nobody's and is left alone.
 pub(super) fn ids() -> Vec<UnitId> {
-    let Ok(entries) = fs::read_dir(paths::live_dir()) else { return Vec::new() };
-    entries.flatten().filter_map(|entry| UnitId::parse(entry.file_name().to_str()?)).collect()
+    let names = secure_fs::list(&paths::live_dir()).unwrap_or_default();
+    names.iter().filter_map(|name| UnitId::parse(name.to_str()?)).collect()
 }
 
 /// What the link of `id` leads to.
 pub(super) fn look(id: UnitId) -> Found {
-    let Some(path) = target(&id) else { return Found::Unreadable };
-    if let Err(error) = fs::metadata(&path) {
+    let Some(folder) = Folder::linked(&id) else { return Found::Unreadable };
+    if let Err(error) = secure_fs::metadata(folder.path()) {
         // Only what is gone for good: out of file descriptors, everything looks unreadable.
         let gone = error.kind() == std::io::ErrorKind::NotFound;
         return if gone { Found::Dangling(id) } else { Found::Unreadable };
     }
-    let folder = Folder::at(path);
     match folder.load() {
         Ok(unit) if unit.id == id && is_ours(folder.path()) => {
             Found::Record(Box::new(unit), folder)
@@ -44,25 +41,21 @@ pub(super) fn look(id: UnitId) -> Found {
     }
 }
 
-fn target(id: &UnitId) -> Option<PathBuf> {
-    fs::read_link(paths::live_dir().join(id.as_str())).ok()
-}
-
 fn is_ours(path: &std::path::Path) -> bool {
     let ours = rustix::process::geteuid().as_raw();
-    path.is_absolute() && fs::metadata(path).is_ok_and(|meta| meta.is_dir() && meta.uid() == ours)
+    secure_fs::metadata(path).is_ok_and(|meta| meta.is_dir() && meta.uid() == ours)
 }
 
 /// Whether `id` has a link.
 pub(super) fn is_linked(id: &UnitId) -> bool {
-    fs::symlink_metadata(paths::live_dir().join(id.as_str())).is_ok()
+    secure_fs::metadata(&paths::live_dir().join(id.as_str())).is_ok()
 }
 
 /// The end of `id` was noted: its link has done its work.
 pub(super) fn unlink(id: &UnitId) {
     let link = paths::live_dir().join(id.as_str());
-    if fs::symlink_metadata(&link).is_ok_and(|meta| meta.is_symlink()) {
-        let _ = fs::remove_file(link);
+    if secure_fs::metadata(&link).is_ok_and(|meta| meta.is_symlink()) {
+        let _ = secure_fs::remove_file(&link);
     }
 }
 
@@ -72,12 +65,12 @@ pub(super) fn mark_inbox(id: &str, waiting: bool) {
     if waiting {
         let _ = secure_fs::append(&mark);
     } else {
-        let _ = fs::remove_file(mark);
+        let _ = secure_fs::remove_file(&mark);
     }
 }
 
 /// Ids that have a mark.
 pub(super) fn marked() -> Vec<String> {
-    let Ok(entries) = fs::read_dir(paths::inbox_dir()) else { return Vec::new() };
-    entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect()
+    let names = secure_fs::list(&paths::inbox_dir()).unwrap_or_default();
+    names.into_iter().filter_map(|name| name.into_string().ok()).collect()
 }

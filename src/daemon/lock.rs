@@ -3,7 +3,7 @@
 //! The kernel drops it when the daemon dies, however it dies. What the file says (see
 //! [`Recorded`]) leads clients to the socket, wherever that had to move.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
@@ -63,8 +63,7 @@ pub(super) fn claim() -> Result<Claim> {
 }
 
 fn open(path: &std::path::Path) -> std::io::Result<File> {
-    drop(secure_fs::append(path)?);
-    OpenOptions::new().read(true).write(true).open(path)
+    secure_fs::rewrite(path)
 }
 
 /// Right after a crash the file still tells of the dead one.
@@ -90,7 +89,9 @@ impl Lock {
 
     /// Whether the file that newcomers would lock is the one we hold.
     pub(super) fn is_still_ours(&self) -> bool {
-        let (Ok(held), Ok(found)) = (self.file.metadata(), paths::daemon_lock().metadata()) else {
+        let (Ok(held), Ok(found)) =
+            (self.file.metadata(), secure_fs::metadata(&paths::daemon_lock()))
+        else {
             return false;
         };
         (held.dev(), held.ino()) == (found.dev(), found.ino())

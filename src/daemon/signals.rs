@@ -15,7 +15,7 @@ use crate::kinds::Seen;
 use crate::record::Folder;
 use crate::wire::signal::{Attention, Pending, Signal, StreamEvent};
 use crate::wire::unit::{Kind, Unit};
-use crate::{neutral, stop, time};
+use crate::{neutral, secure_fs, stop, time};
 
 impl World {
     /// What is to be told of the end of `unit`: what a monitor still had to say, then the end; and
@@ -27,7 +27,7 @@ impl World {
         words: &[StreamEvent],
     ) -> (Vec<Emission>, bool) {
         let asked = match folder {
-            Some(dir) => std::fs::read_to_string(dir.file(stop::REQUESTED)).ok(),
+            Some(dir) => secure_fs::text(&dir.file(stop::REQUESTED), secure_fs::SMALL).ok(),
             None => self.requests.remove(&unit.id),
         };
         let mut request = Request::read(asked.as_deref());

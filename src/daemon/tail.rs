@@ -1,6 +1,5 @@
 //! Reads what was added to a unit's files since the last time, a bounded piece at a time.
 
-use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -10,6 +9,7 @@ use crate::record::events::Event;
 use crate::record::events::log::{Item, Log};
 use crate::record::gap::{Cause, Gap, size};
 use crate::record::{Folder, alerts, pieces};
+use crate::secure_fs;
 use crate::wire::unit::Logs;
 
 /// Bytes read from one file before others get their turn. As empty lines they still fit into half
@@ -48,12 +48,12 @@ impl Cursor {
 
     /// Where the piece ends that is read now; none when it is gone.
     fn size(&self) -> Option<u64> {
-        fs::metadata(&self.piece.0).ok().map(|meta| self.piece.1 + meta.len())
+        secure_fs::metadata(&self.piece.0).ok().map(|meta| self.piece.1 + meta.len())
     }
 
     /// Whether there is more to read.
     fn is_behind(&self) -> bool {
-        let grown = || self.size() != Some(self.offset) || self.next().exists();
+        let grown = || self.size() != Some(self.offset) || secure_fs::exists(&self.next());
         self.end.map_or_else(|| self.size().is_some() && grown(), |end| self.offset < end)
     }
 
@@ -64,7 +64,7 @@ impl Cursor {
         if size.is_none() {
             return self.jump();
         }
-        if size == Some(self.offset) && self.next().exists() {
+        if size == Some(self.offset) && secure_fs::exists(&self.next()) {
             self.piece = (self.next(), self.offset);
         } else if size < Some(self.offset) {
             // The file was cut short or replaced: it starts anew.
@@ -106,7 +106,7 @@ impl Cursor {
 
     fn read_piece(&self, bytes: &mut Vec<u8>) -> std::io::Result<()> {
         bytes.resize(PIECE, 0);
-        let count = File::open(&self.piece.0)?.read_at(bytes, self.offset - self.piece.1);
+        let count = secure_fs::open(&self.piece.0)?.read_at(bytes, self.offset - self.piece.1);
         bytes.truncate(*count.as_ref().unwrap_or(&0));
         if self.piece.1 == 0 && bytes.len() < PIECE {
             // Behind the end of a head stands a note for those who read the file itself.
@@ -320,7 +320,7 @@ impl Tail {
 
 /// Tells two versions of a file apart that is replaced and never changed in place.
 fn stamp(path: &Path) -> Stamp {
-    fs::metadata(path).map_or((0, 0, 0), |m| (m.ino(), m.mtime(), m.mtime_nsec()))
+    secure_fs::metadata(path).map_or((0, 0, 0), |m| (m.ino(), m.mtime(), m.mtime_nsec()))
 }
 
 /// The captured streams of a unit, by name.
@@ -334,10 +334,10 @@ mod tests {
     use super::*;
     use std::io::Write;
 
-    fn file() -> (tempfile::TempDir, PathBuf, File) {
+    fn file() -> (tempfile::TempDir, PathBuf, std::fs::File) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("stdout.log");
-        let file = File::create(&path).unwrap();
+        let file = std::fs::File::create(&path).unwrap();
         (dir, path, file)
     }
 

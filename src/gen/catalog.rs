@@ -14,7 +14,8 @@ use super::meta::{self, Meta};
 use super::options::{Layer, Origin};
 use super::profile::{self, Profile};
 use crate::error::{Error, Result};
-use crate::{paths, suggest};
+use crate::paths::PROJECT_DIR;
+use crate::{paths, secure_fs, suggest};
 
 static BUILT_IN: Dir = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
@@ -321,12 +322,22 @@ fn built_in(file: &str, text: &str) -> Source {
 }
 
 fn load_profile(path: &Path) -> Result<Profile> {
-    let text = fs::read_to_string(path).map_err(|e| Error::io("read", path, &e))?;
+    let text = input(path).map_err(|e| Error::io("read", path, &e))?;
     profile::parse(&text, path)
 }
 
+/// A project's file may be a link that stays in the project; the user's may lead anywhere.
+fn input(path: &Path) -> io::Result<String> {
+    let of_project = path.ancestors().find(|dir| dir.file_name() == Some(PROJECT_DIR.as_ref()));
+    let bytes = match of_project.and_then(Path::parent) {
+        Some(root) => secure_fs::input_of(root, path, secure_fs::SMALL),
+        None => secure_fs::input(path, secure_fs::SMALL),
+    };
+    String::from_utf8(bytes?).map_err(|_| io::ErrorKind::InvalidData.into())
+}
+
 fn read(path: &Path) -> Result<Option<String>> {
-    match fs::read_to_string(path) {
+    match input(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::io("read", path, &error)),

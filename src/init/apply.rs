@@ -8,6 +8,7 @@ use super::mark;
 use super::plan::Planned;
 use crate::error::{Error, Result};
 use crate::paths::PROJECT_DIR;
+use crate::secure_fs::accepted;
 use crate::{paths, secure_fs, trust};
 
 /// What becomes of one planned file.
@@ -23,9 +24,9 @@ pub enum Fate {
 
 /// What would become of `planned` in the project at `root`.
 pub fn fate(root: &Path, planned: &Planned) -> Fate {
-    match fs::symlink_metadata(target(root, planned)) {
+    match secure_fs::metadata(&target(root, planned)) {
         Err(_) => Fate::New,
-        Ok(_) => match fs::read_to_string(target(root, planned)) {
+        Ok(_) => match secure_fs::text(&target(root, planned), secure_fs::SMALL) {
             Ok(text) if mark::is_untouched(&text) => Fate::Same,
             _ => Fate::Yours,
         },
@@ -51,6 +52,7 @@ pub fn check_folders(root: &Path) -> Result<()> {
     let base = root.join(PROJECT_DIR);
     for dir in [base.clone(), base.join("profiles"), base.join("templates")] {
         match fs::symlink_metadata(&dir) {
+            Ok(_) if accepted::target(&dir).is_some() => {}
             Ok(meta) if !meta.is_dir() => {
                 return Err(Error::new(format!("`{}` is no folder", paths::display(&dir)))
                     .next("move it away and run `ig init` again"));
@@ -74,8 +76,7 @@ pub fn removable(root: &Path) -> Vec<PathBuf> {
 }
 
 fn is_ours(file: &Path) -> bool {
-    let plain = fs::symlink_metadata(file).is_ok_and(|meta| meta.is_file());
-    plain && fs::read_to_string(file).is_ok_and(|text| mark::is_untouched(&text))
+    secure_fs::text(file, secure_fs::SMALL).is_ok_and(|text| mark::is_untouched(&text))
 }
 
 fn nothing_else(root: &Path, files: &[PathBuf]) -> bool {
@@ -94,11 +95,11 @@ fn nothing_else(root: &Path, files: &[PathBuf]) -> bool {
 pub fn remove(root: &Path, files: &[PathBuf]) -> Result<()> {
     for file in files {
         trust::forget(file)?;
-        fs::remove_file(file).map_err(|e| Error::io("remove", file, &e))?;
+        secure_fs::remove_file(file).map_err(|e| Error::io("remove", file, &e))?;
     }
     let base = root.join(PROJECT_DIR);
     for dir in [base.join("profiles"), base.join("templates"), base] {
-        match fs::remove_dir(&dir) {
+        match secure_fs::remove_empty_dir(&dir) {
             Err(error) if is_trouble(&error) => return Err(Error::io("remove", &dir, &error)),
             _ => {}
         }

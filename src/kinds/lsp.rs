@@ -40,6 +40,7 @@ fn state(unit: &Unit) -> String {
         Status::Running => said.unwrap_or("running"),
         Status::Completed | Status::Killed => "stopped",
         Status::Failed => "error",
+        Status::Unknown => "unknown",
     };
     seen.to_owned()
 }

@@ -3,7 +3,7 @@
 //! Not in `run.json`, which is its runner's alone. Whoever loads the record sees the file's choice in
 //! it; so it holds whoever is killed, and needs no daemon.
 
-use std::fs::{self, File};
+use std::os::fd::OwnedFd;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ pub const CHOSEN: &str = "alerts";
 
 /// What was chosen for the unit in `folder`.
 pub(super) fn chosen(folder: &Folder) -> Option<Alerts> {
-    let text = fs::read(folder.file(CHOSEN)).ok()?;
+    let text = secure_fs::read(&folder.file(CHOSEN), secure_fs::SMALL).ok()?;
     Some(read::alerts(Fields::of(read::json(&text).ok()?)))
 }
 
@@ -36,8 +36,8 @@ pub fn choose(folder: &Folder, choice: Choice) -> Result<Alerts> {
 
 /// Of two who change it at once, one waits a moment, so that neither change is lost. One that is
 /// stopped in the middle holds nobody up, the daemon least of all.
-fn turn(folder: &Folder) -> Option<File> {
-    let folder = File::open(folder.path()).ok()?;
+fn turn(folder: &Folder) -> Option<OwnedFd> {
+    let folder = secure_fs::open_dir(folder.path()).ok()?;
     let is_ours = || flock(&folder, FlockOperation::NonBlockingLockExclusive).is_ok();
     for _ in 0..10 {
         if is_ours() {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use super::Folder;
 use super::index::{Entry, INDEX, Stream, newlines};
 use super::pieces::{self, Piece};
+use crate::secure_fs;
 
 /// How much of a file that the index does not cover is one chunk, bytes.
 const CHUNK: u64 = 64 * 1024;
@@ -106,7 +107,7 @@ impl Chunks {
         let Some(last) = self.parts.last_mut() else { return self.list() };
         last.measure();
         let next = pieces::name(INDEX, u64::try_from(last.end).unwrap_or(u64::MAX));
-        if last.piece.is_dropped() || self.folder.join(next).exists() {
+        if last.piece.is_dropped() || secure_fs::exists(&self.folder.join(next)) {
             self.list();
         }
     }

@@ -28,6 +28,7 @@ pub mod share;
 #[cfg(feature = "full")]
 pub mod trim;
 
+#[cfg(feature = "full")]
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
@@ -186,7 +187,7 @@ pub fn apply(path: &Path, unit: &mut Unit) {
 /// stays small, leaves out what came late for the file before it: `ig` adds that whenever it looks.)
 fn words(path: &Path, unit: &mut Unit) -> io::Result<()> {
     let mut reader = Reader::of_words();
-    let file = File::open(path)?;
+    let file = secure_fs::open(path)?;
     let mut take = |line: &[u8]| {
         if let Some(event) = reader.line(&String::from_utf8_lossy(line)) {
             apply_one(&event, unit);
@@ -231,7 +232,7 @@ fn newest_lines(
 fn late_lines(path: &Path, own: Id, from: u64, each: &mut dyn FnMut(&[u8], Option<u64>)) {
     let (parts, _) = parts::look(path);
     let Some(last) = parts.iter().rfind(|part| part.id != own) else { return };
-    let Ok(file) = File::open(&last.path) else { return };
+    let Ok(file) = secure_fs::open(&last.path) else { return };
     let _ = lines::lines(&file, from.saturating_sub(last.start), &mut |line, _| {
         each(line, None);
         true

@@ -20,16 +20,19 @@ pub mod scope;
 pub mod scripts;
 pub mod seals;
 
-use std::fs;
 use std::io;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::id::UnitId;
 use crate::wire::read;
+#[cfg(feature = "full")]
+use crate::wire::unit::Kind;
 use crate::wire::unit::{EndSource, Status, Unit};
 use crate::{paths, secure_fs};
+
+/// Bytes of a record at most: it holds no output.
+const LARGEST: u64 = secure_fs::SMALL;
 
 /// A unit's folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +67,7 @@ impl Folder {
         unit.logs.events = Some(folder.events());
         let saved = folder.save(unit);
         if saved.is_err() {
-            let _ = fs::remove_dir(path);
+            let _ = secure_fs::remove_empty_dir(path);
         }
         saved.map(|()| folder)
     }
@@ -78,8 +81,15 @@ impl Folder {
     pub fn of(id: &str, project: Option<&Path>) -> Option<Self> {
         let id = UnitId::parse(id)?;
         let runs = [project, None].map(|root| paths::runs_dir(root).join(id.as_str()));
-        let live = fs::read_link(paths::live_dir().join(id.as_str())).ok();
-        runs.into_iter().chain(live).find(|dir| dir.is_dir()).map(Self)
+        let live = Self::linked(&id).map(|folder| folder.0);
+        runs.into_iter().chain(live).find(|dir| secure_fs::is_dir(dir)).map(Self)
+    }
+
+    /// The folder that the live link of `id` leads to, whatever stands there now.
+    pub fn linked(id: &UnitId) -> Option<Self> {
+        let target = secure_fs::read_link(&paths::live_dir().join(id.as_str())).ok()?;
+        let is_its = target.is_absolute() && target.file_name() == Some(id.as_str().as_ref());
+        is_its.then_some(Self(target))
     }
 
     /// Where it is.
@@ -120,9 +130,10 @@ impl Folder {
 
     fn load_raw(&self) -> Result<Unit> {
         let path = self.file("run.json");
-        let text = fs::read(&path).map_err(|e| Error::io("read", &path, &e))?;
+        let text = secure_fs::read(&path, LARGEST).map_err(|e| Error::io("read", &path, &e))?;
         let mut unit = read::json(&text)
             .and_then(Unit::try_from)
+            .and_then(|unit| self.check(unit))
             .map_err(|e| Error::new(format!("the record is damaged: {e}")).at(path.display()))?;
         self.take_in(&mut unit);
         #[cfg(feature = "full")]
@@ -132,13 +143,70 @@ impl Folder {
         Ok(unit)
     }
 
-    /// The logs are beside the record, wherever its project was moved since.
+    /// A record is read as if a stranger wrote it: it may have come with a repository.
+    fn check(&self, mut unit: Unit) -> Result<Unit, String> {
+        if self.id().is_some_and(|id| id != unit.id) {
+            return Err(format!("it is that of {}", unit.id));
+        }
+        if !scripts::is_hash(&unit.script.sha256) {
+            unit.script.sha256.clear();
+        }
+        Ok(unit)
+    }
+
+    fn id(&self) -> Option<UnitId> {
+        self.0.file_name().and_then(|name| UnitId::parse(name.to_str()?))
+    }
+
+    /// The logs are beside the record, wherever its project was moved since, and called as ig calls
+    /// them, whatever the record says.
     pub(crate) fn take_in(&self, unit: &mut Unit) {
         let logs = &mut unit.logs;
-        for log in [&mut logs.output, &mut logs.stdout, &mut logs.stderr, &mut logs.events] {
-            let name = log.as_deref().and_then(Path::file_name).map(|name| self.0.join(name));
-            *log = name;
+        for (log, name) in [
+            (&mut logs.output, "output.log"),
+            (&mut logs.stdout, "stdout.log"),
+            (&mut logs.stderr, "stderr.log"),
+            (&mut logs.events, "events.log"),
+        ] {
+            *log = log.is_some().then(|| self.0.join(name));
         }
+    }
+
+    /// What can be told of a run whose record cannot be read: none when it has no record at all.
+    #[cfg(feature = "full")]
+    fn damaged(&self, why: &Error) -> Option<Unit> {
+        let record = secure_fs::metadata(&self.file("run.json")).ok()?;
+        let id = self.id()?;
+        let kind = Kind::ALL.into_iter().find(|kind| id.as_str().starts_with(kind.letter()));
+        let mut unit = Unit::new(kind?, id.as_str());
+        unit.id = id;
+        unit.status = Status::Unknown;
+        unit.end = Some(EndSource::Unknown);
+        unit.started_at =
+            record.modified().map_or_else(|_| crate::time::now(), crate::time::rfc3339);
+        unit.ended_at = Some(unit.started_at.clone());
+        why.what().clone_into(&mut unit.description);
+        let there = |name: &str| {
+            let path = self.file(name);
+            secure_fs::exists(&path).then_some(path)
+        };
+        unit.logs.output = there("output.log");
+        unit.logs.stdout = there("stdout.log");
+        unit.logs.stderr = there("stderr.log");
+        unit.logs.events = Some(self.events());
+        Some(unit)
+    }
+
+    /// The unit as it stands now; where its record is damaged, what can be told without it.
+    #[cfg(feature = "full")]
+    pub fn observe_any(&self) -> Result<Unit> {
+        self.observe().or_else(|error| self.damaged(&error).ok_or(error))
+    }
+
+    /// `ig-agent` does without.
+    #[cfg(not(feature = "full"))]
+    pub(crate) fn observe_any(&self) -> Result<Unit> {
+        self.observe()
     }
 
     /// The unit as it stands now: the record, its process, and what the script said of itself.
@@ -170,7 +238,7 @@ impl Folder {
 
     /// When its files were last written: the best guess at the end of a unit nobody could record.
     fn last_sign_of_life(&self) -> String {
-        let modified = |path: PathBuf| fs::metadata(path).and_then(|m| m.modified()).ok();
+        let modified = |path: PathBuf| secure_fs::metadata(&path).and_then(|m| m.modified()).ok();
         let names = ["run.json", "events.log", "output.log", "stdout.log", "stderr.log"];
         let latest = names.iter().filter_map(|name| modified(self.file(name))).max();
         latest.map_or_else(crate::time::now, crate::time::rfc3339)
@@ -179,14 +247,13 @@ impl Folder {
     /// Links the folder under `live/`, where the daemon finds it, now or after its return.
     pub fn link_live(&self, id: &UnitId) -> io::Result<()> {
         let dir = paths::live_dir();
-        check_temp(&dir)?;
         secure_fs::dir(&dir)?;
         let link = dir.join(id.as_str());
-        if fs::read_link(&link).is_ok_and(|target| target != self.0) {
+        if secure_fs::read_link(&link).is_ok_and(|target| target != self.0) {
             // It was elsewhere before.
-            fs::remove_file(&link)?;
+            secure_fs::remove_file(&link)?;
         }
-        match symlink(&self.0, link) {
+        match secure_fs::link(&self.0, &link) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
             other => other,
         }
@@ -199,25 +266,17 @@ pub fn json(unit: &Unit) -> io::Result<String> {
     Ok(text + "\n")
 }
 
-/// Where everybody may write, another user may have been first.
-fn check_temp(dir: &Path) -> io::Result<()> {
-    let temp = paths::temp_dir();
-    if !dir.starts_with(&temp) {
-        return Ok(());
-    }
-    secure_fs::dir(&temp)?;
-    secure_fs::check_owned(&temp).map_err(|error| io::Error::other(error.what().to_owned()))
-}
-
 /// A new folder. The folder of all runs keeps itself out of git, also where `ig init` never was.
 fn make(dir: &Path) -> io::Result<()> {
     let runs = dir.parent().unwrap_or(dir);
-    check_temp(runs)?;
-    if !runs.is_dir() {
+    if !secure_fs::is_dir(runs) {
         secure_fs::dir(runs)?;
         secure_fs::replace(&runs.join(".gitignore"), b"*\n")?;
     }
-    secure_fs::new_dir(dir)
+    secure_fs::new_dir(dir)?;
+    // What is not noted as made here is never deleted either: no reason not to run.
+    let _ = secure_fs::made::note(dir);
+    Ok(())
 }
 
 /// Whether the unit's own process lives, or its runner, which has the end to tell or a new start
@@ -234,9 +293,9 @@ fn is_id(name: &std::ffi::OsStr) -> bool {
 /// Every unit in `dir`, a folder of records or of links to them, as it stands now.
 pub fn list(dir: &Path) -> Vec<Unit> {
     let mut units = Vec::new();
-    let Ok(entries) = fs::read_dir(dir) else { return units };
-    for entry in entries.flatten().filter(|entry| is_id(&entry.file_name())) {
-        units.extend(Folder::at(entry.path()).observe());
+    let Ok(names) = secure_fs::list(dir) else { return units };
+    for name in names.iter().filter(|name| is_id(name)) {
+        units.extend(Folder::at(dir.join(name)).observe_any());
     }
     units
 }

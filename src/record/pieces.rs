@@ -4,9 +4,11 @@
 //! A piece is called by where it starts in the whole: `stdout.log.000000067108864` by bytes,
 //! `index.000000000001027` by entries. So nothing has to list them, and no list can be wrong.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+
+use crate::secure_fs;
 
 /// The name of the piece of `base` that starts at `start`.
 pub(crate) fn name(base: &str, start: u64) -> String {
@@ -23,8 +25,7 @@ const NOTE: &str = "\n... ig: this goes on in ";
 /// Where the pieces of `base` in `folder` start, oldest first; without the head.
 pub(crate) fn starts(folder: &Path, base: &str) -> Vec<u64> {
     let mut starts: Vec<u64> = Vec::new();
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let name = entry.file_name();
+    for name in secure_fs::list(folder).unwrap_or_default() {
         let start = name.to_str().and_then(|name| name.strip_prefix(base)?.strip_prefix('.'));
         if let Some(start) = start.and_then(|start| start.parse().ok()) {
             // Sorted as they come in: there are few.
@@ -48,7 +49,7 @@ pub(crate) fn newest(path: &Path) -> (PathBuf, u64) {
 /// Where the log at `path` ends now, counted from its beginning.
 pub(crate) fn end(path: &Path) -> u64 {
     let (newest, start) = newest(path);
-    start + newest.metadata().map_or(0, |meta| meta.len())
+    start + secure_fs::metadata(&newest).map_or(0, |meta| meta.len())
 }
 
 /// One of them, open: it can be read even after it was dropped.
@@ -87,14 +88,14 @@ pub(super) fn end_of_head(file: &File, base: &str) -> Option<u64> {
 
 /// All of them that are there, the head first.
 pub(super) fn open(folder: &Path, base: &str) -> Vec<Piece> {
-    let head = File::open(folder.join(base)).ok().map(|file| Piece { start: 0, file });
+    let head = secure_fs::open(&folder.join(base)).ok().map(|file| Piece { start: 0, file });
     let piece = |start| open_one(folder, base, start);
     head.into_iter().chain(starts(folder, base).into_iter().filter_map(piece)).collect()
 }
 
 /// The one that starts at `start`, if it is there.
 pub(super) fn open_one(folder: &Path, base: &str, start: u64) -> Option<Piece> {
-    let file = File::open(folder.join(name(base, start))).ok()?;
+    let file = secure_fs::open(&folder.join(name(base, start))).ok()?;
     Some(Piece { start, file })
 }
 
@@ -108,9 +109,9 @@ mod tests {
         let path = dir.path().join("stdout.log");
         assert_eq!(newest(&path), (path.clone(), 0));
         for name in ["stdout.log", "stdout.log.000000000000700", "stdout.log.x", "stderr.log.1"] {
-            fs::write(dir.path().join(name), "x").unwrap();
+            std::fs::write(dir.path().join(name), "x").unwrap();
         }
-        fs::write(dir.path().join(name("stdout.log", 90)), "x").unwrap();
+        std::fs::write(dir.path().join(name("stdout.log", 90)), "x").unwrap();
         assert_eq!(starts(dir.path(), "stdout.log"), [90, 700]);
         assert_eq!(newest(&path), (dir.path().join("stdout.log.000000000000700"), 700));
         let open = open(dir.path(), "stdout.log");

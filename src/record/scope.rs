@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use super::{Folder, list, lookup, sort};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::UnitId;
-use crate::paths;
-use crate::wire::unit::Unit;
+use crate::wire::unit::{Status, Unit};
+use crate::{paths, secure_fs};
 
 /// Units of the current project (or, outside of one, of the user), sorted by start.
 pub fn here() -> Vec<Unit> {
@@ -23,10 +23,11 @@ pub fn here() -> Vec<Unit> {
 
 /// Units of every project that is known to have live ones, of this one, and of the user.
 pub fn everywhere() -> Vec<Unit> {
-    let links = std::fs::read_dir(paths::live_dir()).map(|dir| dir.flatten().collect());
-    let links: Vec<std::fs::DirEntry> = links.unwrap_or_default();
-    let targets = links.iter().filter_map(|link| std::fs::read_link(link.path()).ok());
-    let mut runs: Vec<PathBuf> = targets.filter_map(|t| t.parent().map(PathBuf::from)).collect();
+    let links = secure_fs::list(&paths::live_dir()).unwrap_or_default();
+    let ids = links.iter().filter_map(|name| UnitId::parse(name.to_str()?));
+    let linked = ids.filter_map(|id| Folder::linked(&id));
+    let mut runs: Vec<PathBuf> =
+        linked.filter_map(|folder| folder.path().parent().map(PathBuf::from)).collect();
     runs.push(paths::runs_dir(None));
     runs.extend(paths::current_project().map(|project| paths::runs_dir(Some(&project))));
     runs.sort();
@@ -38,7 +39,22 @@ pub fn everywhere() -> Vec<Unit> {
 }
 
 /// The unit that `query` means: here first, then anywhere. A whole id leads straight to its record.
+/// One whose record is damaged is an error, which says so.
 pub fn find(query: &str) -> Result<(Unit, Folder)> {
+    let (unit, folder) = find_any(query)?;
+    match damage(&unit, &folder) {
+        Some(error) => Err(error),
+        None => Ok((unit, folder)),
+    }
+}
+
+/// What is wrong with the record of `unit`, when that is damaged.
+pub fn damage(unit: &Unit, folder: &Folder) -> Option<Error> {
+    if unit.status == Status::Unknown { folder.load().err() } else { None }
+}
+
+/// The same with those whose record is damaged: their logs can still be read.
+pub fn find_any(query: &str) -> Result<(Unit, Folder)> {
     if let Some(found) = by_id(query) {
         return found;
     }
@@ -56,12 +72,12 @@ fn by_id(query: &str) -> Option<Result<(Unit, Folder)>> {
     let id = UnitId::parse(query)?;
     let runs = paths::runs_dir(paths::current_project().as_deref());
     let folder = Folder::at(runs.join(id.as_str()));
-    match folder.observe() {
+    match folder.observe_any() {
         Ok(unit) if unit.id == id => {
             let folder = super::folder_of(&unit);
             Some(Ok((unit, folder)))
         }
-        Err(error) if folder.file("run.json").exists() => Some(Err(error)),
+        Err(error) if secure_fs::exists(&folder.file("run.json")) => Some(Err(error)),
         _ => None,
     }
 }

@@ -6,7 +6,6 @@
 //! quick: 20 bits of a sum that can be rolled along a text. The key is the user's own.
 
 use std::fmt::Write;
-use std::fs;
 use std::io::Write as _;
 
 use super::Folder;
@@ -92,7 +91,7 @@ pub(crate) fn keep(folder: &Folder) {
 /// The user's key: made when there is none.
 fn own_key() -> Option<String> {
     let path = paths::state_dir().join("seals.key");
-    let known = || fs::read_to_string(&path).ok().filter(|key| key.len() == 32);
+    let known = || secure_fs::text(&path, secure_fs::SMALL).ok().filter(|key| key.len() == 32);
     known().or_else(|| {
         let mut key = [0_u8; 16];
         getrandom::fill(&mut key).ok()?;
@@ -131,7 +130,7 @@ pub struct Seals {
 impl Seals {
     /// Those in `folder`.
     pub fn read(folder: &Folder) -> Self {
-        let text = fs::read_to_string(folder.file("seals")).unwrap_or_default();
+        let text = secure_fs::text(&folder.file("seals"), secure_fs::SMALL).unwrap_or_default();
         let seals: Vec<Seal> = text.lines().filter_map(Seal::parse).take(BOUND).collect();
         let key = if seals.is_empty() { None } else { own_key() };
         key.map(|key| Self { key, seals }).unwrap_or_default()

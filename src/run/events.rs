@@ -1,7 +1,6 @@
 //! The runner's eye on its unit's `events.log`, which others write: looks now and then whether it is
 //! too long, and has it trimmed by `ig`, which it does not wait for. Without `ig` it stays long.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::{Duration, Instant};
@@ -11,6 +10,7 @@ use crate::config::Bounds;
 use crate::error::Error;
 use crate::record::Folder;
 use crate::record::events::share::{Share, tally};
+use crate::secure_fs;
 
 /// The next look comes so soon when it grows fast or somebody is at it...
 const SOON: Duration = Duration::from_millis(100);
@@ -60,13 +60,14 @@ impl Events {
         if now < self.due {
             return;
         }
-        if !self.folder.is_dir()
+        if !secure_fs::is_dir(&self.folder)
             && let Some(place) = place()
         {
             self.folder = place;
         }
         self.note_cut();
-        let length = fs::metadata(self.folder.join("events.log")).map_or(0, |meta| meta.len());
+        let length =
+            secure_fs::metadata(&self.folder.join("events.log")).map_or(0, |meta| meta.len());
         let grows = length.saturating_sub(self.last) > self.share.limit() / 8;
         self.last = length;
         let is_soon = self.see_to(length).unwrap_or(grows);

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::os::Identity;
 use crate::record::index::Stream;
 use crate::record::{Folder, seals};
+use crate::secure_fs;
 use crate::wire::unit::{Logs, Status, Unit};
 
 /// The record's folder, or what is left of our duties without one.
@@ -51,10 +52,11 @@ impl Files {
 
     /// The folder moved with its project while the command ran: so do we.
     pub(super) fn follow(&mut self, place: Option<PathBuf>, unit: &mut Unit) {
-        let Some(folder) = self.folder.as_mut().filter(|folder| !folder.path().exists()) else {
+        let Some(folder) = self.folder.as_mut().filter(|folder| !secure_fs::exists(folder.path()))
+        else {
             return;
         };
-        if let Some(place) = place.filter(|place| place.is_dir()) {
+        if let Some(place) = place.filter(|place| secure_fs::is_dir(place)) {
             *folder = Folder::at(place);
             folder.take_in(unit);
             let _ = folder.link_live(&unit.id);

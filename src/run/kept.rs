@@ -11,15 +11,15 @@ use crate::{autostart, git, secure_fs};
 /// Keeps the script's text by its hash, once for all runs of it.
 pub(crate) fn script(folder: &Folder, sha256: &str, text: &[u8]) {
     let path = scripts::path(folder, sha256);
-    if text.len() > scripts::LARGEST || path.exists() {
+    if text.len() > scripts::LARGEST || secure_fs::exists(&path) {
         return;
     }
     let Some(dir) = path.parent() else { return };
-    let made = dir.is_dir()
+    let made = secure_fs::is_dir(dir)
         || secure_fs::dir(dir).is_ok()
             && secure_fs::replace(&dir.join(".gitignore"), b"*\n").is_ok();
-    if made {
-        let _ = secure_fs::replace(&path, text);
+    if made && secure_fs::replace(&path, text).is_ok() {
+        let _ = secure_fs::made::note(&path);
     }
 }
 
@@ -47,7 +47,7 @@ const PAUSE: Duration = Duration::from_mins(1);
 pub(crate) fn prune(folder: &Folder) -> Option<Child> {
     let runs = folder.path().parent()?;
     let stamp = runs.join(scripts::PRUNED);
-    let Ok(last) = stamp.metadata().and_then(|meta| meta.modified()) else {
+    let Ok(last) = secure_fs::metadata(&stamp).and_then(|meta| meta.modified()) else {
         let _ = secure_fs::append(&stamp);
         return None;
     };

@@ -1,6 +1,5 @@
 //! What to run: the words, the name, the script among them. Pure but for looking at files.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::limits::Limits;
@@ -8,6 +7,7 @@ use crate::config;
 use crate::error::{Error, Result};
 use crate::hash::sha256;
 use crate::record::scripts;
+use crate::secure_fs;
 use crate::wire::unit::{Kind, Terms};
 
 /// Characters that make a single word a shell string.
@@ -105,7 +105,7 @@ impl Plan {
 
     /// The script's contents as they are now.
     pub fn script_text(&self) -> Option<Vec<u8>> {
-        self.script.as_ref().and_then(|path| fs::read(path).ok())
+        self.script.as_ref().and_then(|path| secure_fs::input(path, u64::MAX).ok())
     }
 
     /// SHA-256 of the script's contents, or of the command string when there is none.
@@ -138,7 +138,7 @@ fn find_script(argv: &[String]) -> Option<PathBuf> {
 pub(super) fn is_script(path: &Path) -> bool {
     use std::io::Read;
     let mut start = [0_u8; 256];
-    let Ok(mut file) = fs::File::open(path) else { return false };
+    let Ok(mut file) = secure_fs::open_input(path) else { return false };
     // `cat big.log`: what is too large to be kept as a script is none, and is not hashed either.
     let small = |len| usize::try_from(len).is_ok_and(|len| len <= scripts::LARGEST);
     let kept = file.metadata().is_ok_and(|meta| meta.is_file() && small(meta.len()));
@@ -178,7 +178,7 @@ mod tests {
     fn names_come_from_the_script_or_the_program() {
         let dir = tempfile::tempdir().unwrap();
         let script = dir.path().join("train.sh");
-        fs::write(&script, "echo hi\n").unwrap();
+        std::fs::write(&script, "echo hi\n").unwrap();
         let path = script.to_str().unwrap();
         for words in [vec![path], vec!["bash", path], vec!["bash", "-e", path, "x"]] {
             let plan = plan(&words);
@@ -189,7 +189,7 @@ mod tests {
             assert_eq!(plan.sha256(), sha256(b"echo hi\n"));
         }
         assert_eq!(plan(&["/bin/sleep", "1"]).script, None);
-        fs::write(&script, vec![b' '; scripts::LARGEST + 1]).unwrap();
+        std::fs::write(&script, vec![b' '; scripts::LARGEST + 1]).unwrap();
         assert_eq!(plan(&["cat", path]).script, None);
         assert_eq!(plan(&["/bin/sleep", "1"]).name, "sleep");
         assert_eq!(plan(&["npm run dev"]).name, "npm");

@@ -3,11 +3,11 @@
 //!
 //! A segment is one piece of each stream that wrote in its time, and one of the index.
 
-use std::fs;
 use std::path::Path;
 
 use crate::config::Bounds;
 use crate::record::index::Stream;
+use crate::secure_fs;
 
 /// Segments beside the head: the fewer there are, the more of the end goes at once.
 const SEGMENTS: u64 = 8;
@@ -96,7 +96,7 @@ impl Segments {
         while self.rest.len() > 1 && self.bytes() > room {
             let oldest = self.rest.remove(0);
             for name in &oldest.names {
-                let _ = fs::remove_file(folder.join(name));
+                let _ = secure_fs::remove_file(&folder.join(name));
             }
             self.dropped.0 += oldest.output;
             self.dropped.1 += self.rest[0].line - oldest.line;

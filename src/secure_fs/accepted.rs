@@ -4,9 +4,11 @@
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
 use crate::hash::sha256;
-use crate::paths;
+use crate::neutral;
+use crate::paths::{self, PROJECT_DIR};
 
 /// Where the link at `path` leads in the end, if that was accepted.
 pub fn target(path: &Path) -> Option<PathBuf> {
@@ -17,6 +19,26 @@ pub fn target(path: &Path) -> Option<PathBuf> {
         return None;
     }
     super::exists(&store.join(key(path, &target))).then_some(target)
+}
+
+/// Whether the project at `root` has a `.idlergear` of its own, or one that was accepted; told once when
+/// it has not.
+pub fn counts(root: &Path) -> bool {
+    static TOLD: Once = Once::new();
+    let base = root.join(PROJECT_DIR);
+    let Some(leads_to) = leads_to(&base) else { return true };
+    let is_accepted = target(&base).is_some();
+    if !is_accepted {
+        TOLD.call_once(|| {
+            let shown = |path: &Path| neutral::line(&path.display().to_string());
+            eprintln!(
+                "ig: `{}` is a link to `{}`, so this is no project (ig trust, to accept it)",
+                shown(&base),
+                shown(&leads_to)
+            );
+        });
+    }
+    is_accepted
 }
 
 /// Where the link at `path` leads in the end, accepted or not; none when it is no link to a folder.

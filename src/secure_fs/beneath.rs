@@ -29,12 +29,23 @@ pub(super) fn open(
         return Err(io::ErrorKind::InvalidInput.into());
     }
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-    let flags = if flags.contains(PASS) { flags | OFlags::NOFOLLOW } else { flags | ALWAYS };
+    let flags = if is_look(flags) { flags | OFlags::NOFOLLOW } else { flags | ALWAYS };
     match at_once(root, path, flags, mode) {
         // An old kernel, or a sandbox that does not know the call.
         Err(Errno::NOSYS | Errno::PERM) => Ok(step_by_step(root, path, flags, mode)?),
         other => Ok(other?),
     }
+}
+
+/// Such a handle takes no other flag.
+#[cfg(target_os = "linux")]
+fn is_look(flags: OFlags) -> bool {
+    flags.contains(OFlags::PATH)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_look(_flags: OFlags) -> bool {
+    false
 }
 
 #[cfg(target_os = "linux")]

@@ -85,6 +85,11 @@ pub fn is(path: &Path) -> bool {
     super::metadata(path).is_ok_and(|meta| is_noted(name, &meta))
 }
 
+/// Whether ig made what stands at `path`, when it was called `name`.
+pub fn is_called(path: &Path, name: &str) -> bool {
+    super::metadata(path).is_ok_and(|meta| is_noted(OsStr::new(name), &meta))
+}
+
 /// The run in a folder that ig made, held open: what is removed below is removed in that folder,
 /// whatever is put in its place meanwhile.
 #[derive(Debug)]

@@ -33,7 +33,8 @@ mod write;
 
 pub use folders::{check_owned, dir, new_dir};
 pub use read::{
-    SMALL, exists, input, input_of, is_dir, list, metadata, open, open_dir, read, read_link, text,
+    SMALL, exists, input, input_of, is_dir, list, metadata, open, open_dir, open_input, read,
+    read_link, text,
 };
 pub use remove::{remove_empty_dir, remove_file, rename};
 pub use write::{

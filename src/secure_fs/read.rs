@@ -35,12 +35,21 @@ pub fn text(path: &Path, most: u64) -> io::Result<String> {
     String::from_utf8(read(path, most)?).map_err(|_| io::ErrorKind::InvalidData.into())
 }
 
-/// Reads what the user configured: a plain file, wherever links lead to it and whoever owns it.
-pub fn input(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+/// Opens what the user names or configured: a plain file, wherever links lead to it and whoever owns
+/// it.
+pub fn open_input(path: &Path) -> io::Result<File> {
+    // A FIFO is not even opened: whoever waits to write into it would take us for its reader.
+    if !path.metadata()?.is_file() {
+        return Err(not_plain());
+    }
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     let flags = i32::try_from(flags.bits()).unwrap_or(0);
-    let file = File::options().read(true).custom_flags(flags).open(path)?;
-    whole(&plain(file.into())?, most)
+    plain(File::options().read(true).custom_flags(flags).open(path)?.into())
+}
+
+/// Reads it whole, unless it is longer than `most` bytes.
+pub fn input(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    whole(&open_input(path)?, most)
 }
 
 /// Reads what the project at `root` offers: it may be a link that stays in the project.
@@ -119,7 +128,11 @@ pub(super) fn plain(file: OwnedFd) -> io::Result<File> {
     if file.metadata()?.is_file() {
         return Ok(file);
     }
-    Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a plain file"))
+    Err(not_plain())
+}
+
+fn not_plain() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "it is not a plain file")
 }
 
 fn whole(file: &File, most: u64) -> io::Result<Vec<u8>> {
@@ -130,6 +143,6 @@ fn whole(file: &File, most: u64) -> io::Result<Vec<u8>> {
         return Err(too_long());
     }
     let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0) + 1);
-    file.take(most + 1).read_to_end(&mut bytes)?;
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > most { Err(too_long()) } else { Ok(bytes) }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use rustix::fs::{AtFlags, renameat, unlinkat};
 
+use super::place::Place;
 use super::write::Spot;
 
 /// Removes the file or link at `path`: the name goes, wherever it leads.
@@ -15,6 +16,10 @@ pub fn remove_file(path: &Path) -> io::Result<()> {
 
 /// Removes the empty folder at `path`.
 pub fn remove_empty_dir(path: &Path) -> io::Result<()> {
+    if Place::of(path)?.rest.as_os_str().is_empty() {
+        // A root itself; no link is followed here either.
+        return std::fs::remove_dir(path);
+    }
     let spot = Spot::of(path)?;
     Ok(unlinkat(&spot.folder, &spot.name, AtFlags::REMOVEDIR)?)
 }

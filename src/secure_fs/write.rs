@@ -96,7 +96,7 @@ pub(super) fn check_ours(file: &File, what: &str) -> io::Result<()> {
     if file.metadata()?.uid() == rustix::process::geteuid().as_raw() {
         return Ok(());
     }
-    let text = format!("{what} belongs to another user");
+    let text = format!("permission denied: {what} belongs to another user");
     Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
 }
 

@@ -15,13 +15,18 @@ pub fn of_project(root: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     collect(&base.join("profiles"), 0, &mut found);
     collect(&base.join("templates"), DEPTH, &mut found);
-    found.retain(|path| path.is_file());
+    found.retain(|path| is_file(path));
     found.sort();
     let settings = base.join("config.toml");
-    if settings.is_file() {
+    if is_file(&settings) {
         found.insert(0, settings);
     }
     found
+}
+
+/// A link counts too: where it leads is for the check.
+fn is_file(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink()) || path.is_file()
 }
 
 fn collect(dir: &Path, depth: usize, found: &mut Vec<PathBuf>) {

@@ -11,6 +11,8 @@ mod ask;
 mod files;
 mod granted;
 #[cfg(feature = "full")]
+mod links;
+#[cfg(feature = "full")]
 mod rules;
 #[cfg(feature = "full")]
 mod store;
@@ -20,6 +22,8 @@ pub use granted::read;
 #[cfg(feature = "full")]
 pub use files::of_project;
 #[cfg(feature = "full")]
-pub use rules::{check, forget, grant, is_trusted, revoke};
+pub use links::accept_links;
+#[cfg(feature = "full")]
+pub use rules::{check, forget, grant, is_trusted, refused, revoke};
 #[cfg(feature = "full")]
 pub use store::{Grant, granted};

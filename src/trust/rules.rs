@@ -36,6 +36,11 @@ pub fn forget(file: &Path) -> Result<()> {
     store::remove_of(&Subject::read(file)?)
 }
 
+/// Why `file` can never be trusted as it stands now, if so.
+pub fn refused(file: &Path) -> Option<Error> {
+    Subject::read(file).err()
+}
+
 /// Whether `file` is trusted as it stands now.
 pub fn is_trusted(file: &Path) -> Result<bool> {
     store::holds(&Subject::read(file)?)

@@ -2,8 +2,8 @@
 //! the path. It lies in the user's state folder and never counts from inside a repository.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -48,13 +48,16 @@ impl Subject {
         if !path.is_file() {
             return refuse("only a plain file can be trusted");
         }
-        let mut content = Vec::new();
-        let opened = File::open(&path).map(|file| file.take(SIZE_LIMIT + 1));
-        let read = opened.and_then(|mut file| file.read_to_end(&mut content));
-        let length = read.map_err(|e| Error::io("read", &path, &e))?;
-        if u64::try_from(length).unwrap_or(u64::MAX) > SIZE_LIMIT {
-            return refuse("a file this long cannot be trusted: nobody reads 256 KiB");
-        }
+        let read = match &root {
+            Some(root) => secure_fs::input_of(root, &path, SIZE_LIMIT),
+            None => secure_fs::input(&path, SIZE_LIMIT),
+        };
+        let content = match read {
+            Err(error) if error.kind() == ErrorKind::FileTooLarge => {
+                return refuse("a file this long cannot be trusted: nobody reads 256 KiB");
+            }
+            other => other.map_err(|e| Error::io("read", &path, &e))?,
+        };
         Ok(Self { path, content, repository: root.as_deref().map(repository) })
     }
 
@@ -82,10 +85,20 @@ fn repository(root: &Path) -> PathBuf {
 
 /// The store's folder, once it is known that no repository and no other user can write there.
 fn folder(subject: &Subject) -> Result<PathBuf> {
+    outside(subject.repository.as_ref())
+}
+
+/// The same for what is granted to the project at `root` as a whole.
+pub(super) fn folder_for(root: &Path) -> Result<PathBuf> {
+    let root = fs::canonicalize(root).map_err(|e| Error::io("find", root, &e))?;
+    outside(Some(&repository(&root)))
+}
+
+fn outside(repository: Option<&PathBuf>) -> Result<PathBuf> {
     let dir = paths::trust_dir();
     let real = dir.ancestors().find_map(|dir| fs::canonicalize(dir).ok());
     let inside = |repository: &PathBuf| real.as_ref().is_some_and(|r| r.starts_with(repository));
-    if subject.repository.as_ref().is_some_and(inside) {
+    if repository.is_some_and(inside) {
         return Err(Error::new("trust cannot be kept inside the repository it is about")
             .at(neutral::line(&dir.display().to_string()))
             .next("point XDG_STATE_HOME elsewhere, or unset it"));
@@ -99,7 +112,7 @@ fn folder(subject: &Subject) -> Result<PathBuf> {
 
 /// Whether `subject` is granted as it stands.
 pub(super) fn holds(subject: &Subject) -> Result<bool> {
-    Ok(folder(subject)?.join(subject.key()).is_file())
+    Ok(secure_fs::exists(&folder(subject)?.join(subject.key())))
 }
 
 /// Whether its path was granted once, with whatever content.
@@ -129,7 +142,7 @@ pub(super) fn remove_of(subject: &Subject) -> Result<()> {
 }
 
 fn remove(grant: &Grant) -> Result<()> {
-    fs::remove_file(&grant.file).map_err(|e| Error::io("remove", &grant.file, &e))
+    secure_fs::remove_file(&grant.file).map_err(|e| Error::io("remove", &grant.file, &e))
 }
 
 /// The grants for files of the project at `root`, sorted by path.
@@ -142,12 +155,13 @@ pub fn granted(root: &Path) -> Vec<Grant> {
 }
 
 fn all() -> Vec<Grant> {
-    let Ok(entries) = fs::read_dir(paths::trust_dir()) else { return Vec::new() };
-    entries.flatten().filter_map(|entry| read(&entry.path())).collect()
+    let dir = paths::trust_dir();
+    let names = secure_fs::list(&dir).unwrap_or_default();
+    names.iter().filter_map(|name| read(&dir.join(name))).collect()
 }
 
 fn read(file: &Path) -> Option<Grant> {
-    let path = PathBuf::from(OsStr::from_bytes(&fs::read(file).ok()?));
-    let at = fs::metadata(file).and_then(|meta| meta.modified()).ok()?;
+    let path = PathBuf::from(OsStr::from_bytes(&secure_fs::read(file, secure_fs::SMALL).ok()?));
+    let at = secure_fs::metadata(file).and_then(|meta| meta.modified()).ok()?;
     path.is_absolute().then(|| Grant { path, at, file: file.to_path_buf() })
 }

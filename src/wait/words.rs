@@ -48,7 +48,7 @@ pub(super) fn last_lines(unit: &Unit) -> String {
 }
 
 fn tail(path: &Path) -> String {
-    let Ok(file) = std::fs::File::open(newest(path).0) else { return String::new() };
+    let Ok(file) = crate::secure_fs::open(&newest(path).0) else { return String::new() };
     let mut file = &file;
     let length = file.metadata().map_or(0, |meta| meta.len());
     let mut bytes = Vec::new();

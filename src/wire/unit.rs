@@ -90,16 +90,18 @@ pub enum Status {
     Failed,
     /// It was stopped, or died of a signal that is not a crash.
     Killed,
+    /// Its record cannot be read. No record says so itself.
+    Unknown,
 }
 
 impl Status {
-    /// Every status.
+    /// Every status that a record may have.
     pub const ALL: [Self; 5] =
         [Self::Pending, Self::Running, Self::Completed, Self::Failed, Self::Killed];
 
     /// Whether a unit never leaves this status.
     pub const fn is_terminal(self) -> bool {
-        matches!(self, Self::Completed | Self::Failed | Self::Killed)
+        matches!(self, Self::Completed | Self::Failed | Self::Killed | Self::Unknown)
     }
 
     /// The status that a process's end means. A crash by SEGV, ABRT, BUS, ILL or FPE is a failure.
@@ -122,6 +124,7 @@ impl Status {
             Self::Completed => "completed",
             Self::Failed => "failed",
             Self::Killed => "killed",
+            Self::Unknown => "unknown",
         }
     }
 }

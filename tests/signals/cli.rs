@@ -29,7 +29,7 @@ fn what_was_cleared_has_no_log_to_be_read() {
     world.ok(&["daemon", "start"]);
     start(&world, "s", "web", "exit 3");
     wait_for_ends(&world);
-    world.ok(&["clear"]);
+    world.ok(&["clear", "-y"]);
     let told = world.ok(&["signals", "--session", "s"]);
     assert!(told.contains("  web  failed: exit code 3") && !told.contains("ig logs"), "{told}");
 }

@@ -92,12 +92,12 @@ fn sweep_finds_who_is_left_in_the_cgroup() {
     run_in(&world, "leaves", &limits, script).wait().unwrap();
     assert_eq!(world.end_of("leaves"), 3);
     wait_until("it is on its own", || inside(&made).lines().count() == 1);
-    assert!(stderr(&world.ig(&["clear"])).contains("kept 1"));
+    assert!(stderr(&world.ig(&["clear", "-y"])).contains("kept 1"));
     let pid = inside(&made).trim().to_owned();
     assert!(world.ok(&["sweep"]).contains(&pid));
     world.ok(&["sweep", "--stop", "leaves"]);
     assert!(!made.exists());
-    assert!(world.ok(&["clear"]).contains("forgot 1"));
+    assert!(world.ok(&["clear", "-y"]).contains("forgot 1"));
 }
 
 #[test]

@@ -134,6 +134,7 @@ fn a_damaged_record_is_called_damaged() {
     world.end_of(&id);
     let record = world.0.project().join(format!(".idlergear/runs/{id}/run.json"));
     std::fs::write(&record, "{\"id\": \"b").unwrap();
+    assert_eq!(world.ok(&["run", "list"]).matches("unknown").count(), 1);
     for verb in ["logs", "stop"] {
         let told = stderr(&world.ig(&[verb, &id]));
         assert!(told.starts_with("ig: the record is damaged: "), "{told}");

@@ -73,12 +73,12 @@ fn start_list_output_logs_kill_clear() {
 
     let other = world.start(&["other", "--", "sleep 60"]);
     assert_eq!(world.ok(&["clear", "--dry-run"]), "would forget 1 ended unit\n");
-    assert_eq!(world.ok(&["clear"]), "forgot 1 ended unit\n");
+    assert_eq!(world.ok(&["clear", "-y"]), "forgot 1 ended unit\n");
     assert_eq!(world.names(&["run", "list", "--json"]), ["other"]);
     assert!(!world.0.project().join(".idlergear/runs").join(&id).exists());
     world.ok(&["kill", &other]);
-    assert_eq!(world.ok(&["clear"]), "forgot 1 ended unit\n");
-    assert_eq!(world.ok(&["clear"]), "forgot 0 ended units\n");
+    assert_eq!(world.ok(&["clear", "-y"]), "forgot 1 ended unit\n");
+    assert_eq!(world.ok(&["clear", "-y"]), "forgot 0 ended units\n");
 }
 
 #[test]

@@ -86,7 +86,7 @@ fn what_a_unit_left_behind_is_listed_and_stopped_when_asked_for() {
     let table = world.ok(&["sweep"]);
     assert!(table.contains(&first.pid.to_string()) && table.contains(&other), "{table}");
     // Their records are the proof.
-    assert!(stderr(&world.ig(&["clear"])).contains("kept 2 ended units"));
+    assert!(stderr(&world.ig(&["clear", "-y"])).contains("kept 2 ended units"));
     world.ok(&["sweep", "--stop", "one"]);
     assert!(!first.is_alive() && second.is_alive());
     let unknown = world.ig(&["sweep", "--stop", "one"]);

@@ -2,11 +2,11 @@
 
 use crate::error::Result;
 use crate::id::UnitId;
-use crate::paths;
 use crate::record::{Folder, folder_of, lookup};
 use crate::wire::client::Client;
 use crate::wire::request::{Request, Which};
 use crate::wire::unit::Unit;
+use crate::{paths, secure_fs};
 
 /// What a command is about.
 pub(super) enum Whom {
@@ -38,10 +38,10 @@ fn by_id(query: &str, project: Option<&std::path::Path>) -> Option<Folder> {
 
 /// Among the linked, which are the live ones of all projects; a name of this project wins.
 fn by_link(query: &str) -> Option<Folder> {
-    let entries = std::fs::read_dir(paths::live_dir()).ok()?;
-    let targets = entries.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok());
-    let linked: Vec<(Unit, Folder)> = targets
-        .map(Folder::at)
+    let links = secure_fs::list(&paths::live_dir()).ok()?;
+    let ids = links.iter().filter_map(|name| UnitId::parse(name.to_str()?));
+    let linked: Vec<(Unit, Folder)> = ids
+        .filter_map(|id| Folder::linked(&id))
         .filter_map(|folder| Some((folder.observe().ok()?, folder)))
         .filter(|(unit, _)| !unit.status.is_terminal())
         .collect();

@@ -96,7 +96,10 @@ fn has_ended(folder: &Folder) -> bool {
 
 impl Args {
     pub(crate) fn run(self) -> Outcome {
-        let (unit, folder) = scope::find(&self.id)?;
+        let (unit, folder) = scope::find_any(&self.id)?;
+        if let Some(error) = scope::damage(&unit, &folder) {
+            eprintln!("ig: {error}");
+        }
         let captured = [&unit.logs.output, &unit.logs.stdout, &unit.logs.stderr];
         let has_output = captured.into_iter().any(Option::is_some);
         let has_output = has_output && !self.events;

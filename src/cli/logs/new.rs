@@ -3,7 +3,6 @@
 //! Each AI session, and the person, reads for itself. The place moves on once the lines were shown:
 //! what goes wrong in between shows them again, and loses none.
 
-use std::fs;
 use std::path::PathBuf;
 
 use crate::cli::session;
@@ -24,7 +23,7 @@ impl Place {
     pub(super) fn of(folder: &Folder, view: &str) -> Self {
         let reader = hash::sha256(session::who_asks().as_bytes());
         let path = folder.file(&format!("read-{view}-{}", &reader[..16]));
-        let said = fs::read_to_string(&path).unwrap_or_default();
+        let said = secure_fs::text(&path, secure_fs::SMALL).unwrap_or_default();
         Self { path, next: said.trim().parse().unwrap_or(1) }
     }
 

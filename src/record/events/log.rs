@@ -8,6 +8,7 @@ use super::lines::{LINE_LIMIT, lines};
 use super::parts::{self, Id, Part};
 use super::{Event, Reader};
 use crate::record::gap::{Cause, Gap};
+use crate::secure_fs;
 
 /// What stands in a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,7 +103,7 @@ impl Log {
     pub fn near_end(path: PathBuf, most: u64) -> Self {
         let mut log = Self::new(path);
         let (parts, _) = parts::look(&log.path);
-        let newest = log.path.metadata().map_or(0, |meta| meta.len());
+        let newest = secure_fs::metadata(&log.path).map_or(0, |meta| meta.len());
         let mut room = most.saturating_sub(newest);
         if room == 0 {
             log.enter_newest(&mut Vec::new());
@@ -123,7 +124,7 @@ impl Log {
     /// Leaves out all but the last `most` bytes of the file that it is in.
     fn skip_to_last(&mut self, most: u64) {
         let Some(at) = &mut self.at else { return };
-        let Ok(file) = File::open(&at.path) else { return };
+        let Ok(file) = secure_fs::open(&at.path) else { return };
         let wanted = file.metadata().map_or(0, |meta| meta.len()).saturating_sub(most);
         if wanted == 0 {
             return;
@@ -142,7 +143,7 @@ impl Log {
 
     /// What stands there now is all of it, whatever others add.
     pub fn end_here(&mut self) {
-        self.end = self.path.metadata().ok().map(|meta| (Id::of(&meta), meta.len()));
+        self.end = secure_fs::metadata(&self.path).ok().map(|meta| (Id::of(&meta), meta.len()));
     }
 
     /// Whether it is more important to get to the end than to wait for what may come late.
@@ -152,7 +153,7 @@ impl Log {
 
     /// How long the newest file is; none when it is not there yet.
     pub fn length(&self) -> Option<u64> {
-        self.path.metadata().ok().map(|meta| meta.len())
+        secure_fs::metadata(&self.path).ok().map(|meta| meta.len())
     }
 
     /// Whether the last reading ended where something may still come late.
@@ -207,7 +208,7 @@ impl Log {
 
     fn reopen(&self) -> Option<File> {
         let at = self.at.as_ref()?;
-        let file = File::open(&at.path).ok()?;
+        let file = secure_fs::open(&at.path).ok()?;
         let is_it = file.metadata().is_ok_and(|meta| meta.is_file() && Id::of(&meta) == at.id);
         is_it.then_some(file)
     }
@@ -292,7 +293,7 @@ impl Log {
     }
 
     fn enter_newest(&mut self, items: &mut Vec<Item>) -> bool {
-        let Some(file) = Id::at(&self.path).and_then(|_| File::open(&self.path).ok()) else {
+        let Some(file) = Id::at(&self.path).and_then(|_| secure_fs::open(&self.path).ok()) else {
             return false;
         };
         let Ok(meta) = file.metadata() else { return false };

@@ -6,14 +6,14 @@
 //! `events.log` but the first begins with lines of the flag `=`, which [`super::trim`] wrote before
 //! anybody else could: what the script had said of itself by then, and how far that was looked for.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::lines::{AFTER, CARRIED, CARRIED_ON, lines};
-use crate::time;
+use crate::{secure_fs, time};
 
 /// A shell opens the file and writes a moment later: a part that was closed or written to within
 /// this time may still get a record.
@@ -31,7 +31,7 @@ impl Id {
 
     /// Of the file at `path`; none when it is no file.
     pub(super) fn at(path: &Path) -> Option<Self> {
-        fs::metadata(path).ok().filter(Metadata::is_file).map(|meta| Self::of(&meta))
+        secure_fs::metadata(path).ok().filter(Metadata::is_file).map(|meta| Self::of(&meta))
     }
 }
 
@@ -56,7 +56,7 @@ impl Part {
         let (numbers, is_end) = name.strip_suffix(".end").map_or((name, false), |it| (it, true));
         let (start, events) = numbers.split_once('.')?;
         let (start, events) = (start.parse().ok()?, events.parse().ok()?);
-        let meta = fs::metadata(&path).ok().filter(Metadata::is_file)?;
+        let meta = secure_fs::metadata(&path).ok().filter(Metadata::is_file)?;
         Some(Self { path, start, events, is_end, id: Id::of(&meta), length: meta.len() })
     }
 
@@ -94,9 +94,9 @@ fn list(path: &Path) -> Vec<Part> {
         return Vec::new();
     };
     let mut parts: Vec<Part> = Vec::new();
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let is_ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(base));
-        if let Some(part) = is_ours.then(|| Part::find(entry.path(), base)).flatten() {
+    for name in secure_fs::list(folder).unwrap_or_default() {
+        let is_ours = name.to_str().is_some_and(|name| name.starts_with(base));
+        if let Some(part) = is_ours.then(|| Part::find(folder.join(name), base)).flatten() {
             // Sorted as they come in: there are few.
             parts.insert(parts.partition_point(|known| known.start < part.start), part);
         }

@@ -1,10 +1,10 @@
 //! How much is kept of the events of a unit, and how much of them was dropped so far. Whoever only
 //! looks whether there is too much needs no more than this; what to do then is [`super::trim`]'s.
 
-use std::fs;
 use std::path::Path;
 
 use crate::config::Bounds;
+use crate::secure_fs;
 
 /// The lock of whoever trims, and in it how much was dropped: bytes and events.
 pub(super) const TALLY: &str = "events.cut";
@@ -41,7 +41,7 @@ impl Share {
 
 /// Bytes and events that were dropped from `folder` so far.
 pub fn tally(folder: &Path) -> (u64, u64) {
-    let text = fs::read_to_string(folder.join(TALLY)).unwrap_or_default();
+    let text = secure_fs::text(&folder.join(TALLY), secure_fs::SMALL).unwrap_or_default();
     let mut numbers = text.trim_ascii().split(' ').map_while(|number| number.parse().ok());
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }

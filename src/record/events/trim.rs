@@ -9,7 +9,7 @@
 //! daemon for a script without a runner; and `ig prune`, for every folder of a project, when nobody
 //! else did. A lock makes them one at a time; it is also where the drops are counted.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -54,10 +54,11 @@ pub fn trim_fully(folder: &Path, share: &Share) -> io::Result<()> {
 
 /// Whether there is something to do: `events.log` is long, or what was closed is too much together.
 fn is_long(path: &Path, share: &Share) -> bool {
-    let Ok(meta) = fs::symlink_metadata(path) else { return false };
+    let Ok(meta) = secure_fs::metadata(path) else { return false };
     // Nothing was closed where nobody ever held the lock.
     let closed = || {
-        path.with_file_name(TALLY).exists() && total(&parts::look(path).0) > share.most - share.part
+        secure_fs::exists(&path.with_file_name(TALLY))
+            && total(&parts::look(path).0) > share.most - share.part
     };
     meta.is_file() && (meta.len() > share.limit() || closed())
 }
@@ -77,7 +78,7 @@ impl Trim {
     fn run(mut self) -> io::Result<bool> {
         let (mut parts, _) = parts::look(&self.path);
         if let Some(last) = parts.last()
-            && !parts::is_settled(&fs::metadata(&last.path)?)
+            && !parts::is_settled(&secure_fs::metadata(&last.path)?)
         {
             return Ok(true);
         }
@@ -88,7 +89,7 @@ impl Trim {
             self.lock.write_all_at(text.as_bytes(), 0)?;
         }
         shortened?;
-        let length = fs::metadata(&self.path)?.len();
+        let length = secure_fs::metadata(&self.path)?.len();
         let limit = if parts.is_empty() { self.share.head } else { self.share.part };
         if length > limit {
             self.close(parts.last())?;
@@ -98,17 +99,17 @@ impl Trim {
 
     /// Closes `events.log`, behind `last`, and puts a new one in its place.
     fn close(&self, last: Option<&Part>) -> io::Result<()> {
-        let old = File::open(&self.path)?;
+        let old = secure_fs::open(&self.path)?;
         let (start, events) = begin(&old, last)?;
         let seed = seed(&self.path, &old, start, events)?;
         let part = parts::part_path(&self.path, start, events, false);
         // Left by somebody who was killed in the midst of this.
-        let _ = fs::remove_file(&part);
+        let _ = secure_fs::remove_file(&part);
         let new = self.path.with_file_name(".events.log.new");
-        let _ = fs::remove_file(&new);
+        let _ = secure_fs::remove_file(&new);
         secure_fs::create_new(&new)?.write_all(seed.as_bytes())?;
-        fs::hard_link(&self.path, &part)?;
-        fs::rename(&new, &self.path)
+        secure_fs::hard_link(&self.path, &part)?;
+        secure_fs::rename(&new, &self.path)
     }
 
     /// Drops from the middle until the closed parts leave room for one more.
@@ -118,7 +119,7 @@ impl Trim {
             self.cut_head(parts, room)?;
         }
         while parts.len() > 2 && total(parts) > room {
-            fs::remove_file(&parts[1].path)?;
+            secure_fs::remove_file(&parts[1].path)?;
             let gone = parts.remove(1);
             self.count(gone.length, parts[1].events.saturating_sub(gone.events));
         }
@@ -127,7 +128,7 @@ impl Trim {
             let (gone, start) = (parts.remove(1), 0);
             let (events, end) = self.keep_end(&gone, (start, gone.events), keep)?;
             self.count(gone.length - end.as_ref().map_or(0, |end| end.length), events);
-            fs::remove_file(&gone.path)?;
+            secure_fs::remove_file(&gone.path)?;
             parts.extend(end);
         }
         Ok(())
@@ -137,7 +138,7 @@ impl Trim {
     fn cut_head(&mut self, parts: &mut Vec<Part>, room: u64) -> io::Result<()> {
         let head = parts[0].clone();
         let (mut length, mut events) = (head.length, 0);
-        lines(&File::open(&head.path)?, 0, &mut |line, end| {
+        lines(&secure_fs::open(&head.path)?, 0, &mut |line, end| {
             events += u64::from(parts::ends_event(line));
             length = end;
             end < self.share.head
@@ -145,7 +146,7 @@ impl Trim {
         let others = total(&parts[1..]);
         let keep = room.saturating_sub(length + others).min(head.length - length);
         let (gone, end) = self.keep_end(&head, (length, events), keep)?;
-        File::options().write(true).open(&head.path)?.set_len(length)?;
+        secure_fs::rewrite(&head.path)?.set_len(length)?;
         parts[0].length = length;
         self.count(head.length - length - end.as_ref().map_or(0, |end| end.length), gone);
         if let Some(end) = end {
@@ -162,7 +163,7 @@ impl Trim {
         from: (u64, u64),
         keep: u64,
     ) -> io::Result<(u64, Option<Part>)> {
-        let file = File::open(&part.path)?;
+        let file = secure_fs::open(&part.path)?;
         let (mut start, mut gone) = (from.0, 0);
         let wanted = part.length - keep;
         if start < wanted {
@@ -178,11 +179,11 @@ impl Trim {
         let (at, events) = (part.start + start, from.1 + gone);
         let path = parts::part_path(&self.path, at, events, true);
         let new = self.path.with_file_name(".events.log.new");
-        let _ = fs::remove_file(&new);
+        let _ = secure_fs::remove_file(&new);
         let mut copy = secure_fs::create_new(&new)?;
         (&file).seek(SeekFrom::Start(start))?;
         io::copy(&mut &file, &mut copy)?;
-        fs::rename(&new, &path)?;
+        secure_fs::rename(&new, &path)?;
         let meta = copy.metadata()?;
         let (id, length) = (parts::Id::of(&meta), meta.len());
         Ok((gone, Some(Part { path, start: at, events, is_end: true, id, length })))
@@ -197,7 +198,7 @@ impl Trim {
 /// into that after it was closed.
 fn begin(old: &File, last: Option<&Part>) -> io::Result<(u64, u64)> {
     let Some(last) = last else { return Ok((0, 0)) };
-    let file = File::open(&last.path)?;
+    let file = secure_fs::open(&last.path)?;
     let Some((bytes, events)) = parts::after(old) else {
         return Ok((last.end(), last.events + parts::count(&file, 0)?));
     };
