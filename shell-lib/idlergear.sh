@@ -41,12 +41,14 @@ fi
 
 # Usage: idlergear_require VERSION
 #
-# Fails, and says how to get a newer one, when this library is older than VERSION.
+# Fails, and says how to get a newer one, when this library is older than VERSION. What then happens
+# is the script's affair: with `set -e`, or `|| exit`, it ends.
 #
 #   idlergear_require 1.2 || exit
 idlergear_require() {
-  local __idlergear_major="${1%%.*}" __idlergear_minor="${1#*.}"
-  [[ $__idlergear_minor != "$1" ]] || __idlergear_minor=0
+  local __idlergear_wanted="${1-}"
+  local __idlergear_major="${__idlergear_wanted%%.*}" __idlergear_minor="${__idlergear_wanted#*.}"
+  [[ $__idlergear_minor != "$__idlergear_wanted" ]] || __idlergear_minor=0
   __idlergear_minor=${__idlergear_minor%%.*}
   case "$__idlergear_major/$__idlergear_minor" in
   /* | */ | *[!0-9/]*)
@@ -54,9 +56,10 @@ idlergear_require() {
     return 2
     ;;
   esac
-  if ((__idlergear_major < ${IDLERGEAR_SH_VERSION%%.*} || (\
-    __idlergear_major == ${IDLERGEAR_SH_VERSION%%.*} && \
-    __idlergear_minor <= ${IDLERGEAR_SH_VERSION#*.}))); then
+  # 10#: a leading zero does not make a number octal.
+  if ((10#$__idlergear_major < ${IDLERGEAR_SH_VERSION%%.*} || (\
+    10#$__idlergear_major == ${IDLERGEAR_SH_VERSION%%.*} && \
+    10#$__idlergear_minor <= ${IDLERGEAR_SH_VERSION#*.}))); then
     return 0
   fi
   __idlergear_say "this script needs idlergear.sh $1, and this is $IDLERGEAR_SH_VERSION" \
@@ -233,7 +236,7 @@ idlergear_run() {
         shift
         break
         ;;
-      --name) shift $(($# < 2 ? $# : 2)) ;;
+      --name | --type | --script | --kind | --terms | --limits) shift $(($# < 2 ? $# : 2)) ;;
       *) shift ;;
       esac
     done
@@ -364,9 +367,16 @@ __idlergear_record() {
     __idlergear_writer=${BASHPID:-$$.$RANDOM$RANDOM}
     [[ -z ${ZSH_VERSION-} ]] || __idlergear_writer=${sysparams[pid]:-$$}
     __idlergear_writer+=.$__idlergear_texts
-    while [[ ${#__idlergear_text} -gt 1000 ]]; do
+    # What is left is copied for each piece: little of it, or a long text takes its length squared.
+    local __idlergear_later="${__idlergear_text:50000}"
+    __idlergear_text=${__idlergear_text:0:50000}
+    while [[ ${#__idlergear_text} -gt 1000 || -n $__idlergear_later ]]; do
       __idlergear_append "$__idlergear_writer" + "$1" "${__idlergear_text:0:1000}"
       __idlergear_text=${__idlergear_text:1000}
+      if [[ -z $__idlergear_text ]]; then
+        __idlergear_text=${__idlergear_later:0:50000}
+        __idlergear_later=${__idlergear_later:50000}
+      fi
     done
   fi
   __idlergear_append "$__idlergear_writer" . "$1" "$__idlergear_text"
@@ -406,13 +416,29 @@ __idlergear_deliver() {
   ((${SECONDS:-0} >= __idlergear_patience)) || return 0
   # A handler may call helpers; it is not called again before it is done.
   local __idlergear_call="$__idlergear_handler" __idlergear_lines='' __idlergear_text __idlergear_from
+  local __idlergear_ifs="${IFS-unset}" __idlergear_glob=''
   __idlergear_busy=1
   __idlergear_lines=$(\ig-agent recv --strict --shell --id "${__idlergear_inbox##*/}" 2>/dev/null) ||
     __idlergear_patience=$((${SECONDS:-0} + 5))
-  while [[ -n $__idlergear_lines ]]; do
-    __idlergear_text=${__idlergear_lines%%$'\n'*}
-    __idlergear_lines=${__idlergear_lines#"$__idlergear_text"}
-    __idlergear_lines=${__idlergear_lines#$'\n'}
+  # Into words at one go: to cut off one line after the other takes the length of all, squared.
+  if [[ -n ${ZSH_VERSION-} ]]; then
+    # shellcheck disable=SC2296 # zsh's own word for that
+    \builtin eval '\builtin set -- "${(@f)__idlergear_lines}"'
+  else
+    case $- in
+    *f*) ;;
+    *) __idlergear_glob=1 ;;
+    esac
+    \builtin set -f
+    IFS=$'\n'
+    # shellcheck disable=SC2086 # into words, on purpose
+    \builtin set -- $__idlergear_lines
+    IFS=$__idlergear_ifs
+    [[ $__idlergear_ifs != unset ]] || \builtin unset IFS
+    [[ -z $__idlergear_glob ]] || \builtin set +f
+  fi
+  for __idlergear_text in "$@"; do
+    [[ -n $__idlergear_text ]] || continue
     __idlergear_from=${__idlergear_text%%$'\t'*}
     \builtin printf -v __idlergear_text %b "${__idlergear_text#*$'\t'}"
     "$__idlergear_call" "$__idlergear_text" "$__idlergear_from" || :
@@ -435,13 +461,10 @@ __idlergear_watch_exit() {
 
 # Takes the words of `trap -- CODE EXIT`.
 __idlergear_wrap_exit() {
-  # Either branch is the script's own trap; this way it finds the `$?` it would have found.
+  # The script's own trap finds the `$?` it would have found, and errexit does not come between.
   # shellcheck disable=SC2064 # composed now, on purpose
-  \builtin trap -- "if __idlergear_at_exit \"\$?\"; then
-${3:-:}
-else
-${3:-:}
-fi" EXIT
+  \builtin trap -- "__idlergear_at_exit \"\$?\" && :
+${3:-:}" EXIT
 }
 
 __idlergear_zshexit() {
@@ -451,19 +474,20 @@ __idlergear_zshexit() {
 # Whether a signal ends bash right now. It runs the EXIT trap then too, with the `$?` of the command
 # before: but what it was waiting for still runs, a job without `&`. A shell that ends by itself has
 # only jobs with one. What it reads, or counts, or puts into a variable then, is no job: that is not
-# noticed.
+# noticed here. Where the kernel keeps exit statuses, a daemon corrects either.
 __idlergear_is_cut_short() {
   [[ -n ${BASH_VERSION-} ]] || return 1
   local __idlergear_jobs='' __idlergear_text __idlergear_before=' &'
-  __idlergear_jobs=$(\builtin jobs -r 2>/dev/null) || return 1
+  # In words that are not translated.
+  # shellcheck disable=SC2030 # here only, on purpose
+  __idlergear_jobs=$(LC_ALL=C && \builtin jobs -r 2>/dev/null) || return 1
   [[ -n $__idlergear_jobs ]] || return 1
   [[ $BASH_COMMAND != 'wait' ]] || return 0
   __idlergear_jobs+=$'\n[end]'
   # One job may be many lines.
   while [[ -n $__idlergear_jobs ]]; do
     __idlergear_text=${__idlergear_jobs%%$'\n'*}
-    __idlergear_jobs=${__idlergear_jobs#"$__idlergear_text"}
-    __idlergear_jobs=${__idlergear_jobs#$'\n'}
+    __idlergear_jobs=${__idlergear_jobs:${#__idlergear_text}+1}
     case $__idlergear_text in
     '['*)
       case $__idlergear_before in

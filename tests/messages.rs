@@ -48,6 +48,52 @@ fn a_script_hears_what_others_send() {
     }
 }
 
+/// Five long messages: a shell that cuts them off one after the other needs a minute of its processor
+/// for what takes it a second.
+#[test]
+fn long_messages_do_not_freeze_a_script() {
+    let old = std::env::var("IDLERGEAR_BASH32").ok();
+    let shells = ["bash", "zsh"].into_iter().filter(|name| tool(name).is_some());
+    for shell in shells.map(str::to_owned).chain(old) {
+        let world = Sandbox::with_project();
+        world.ok(&["daemon", "start"]);
+        let mut listener = script(&world, &shell, &format!("ulimit -t 10\n{LISTENER}"));
+        let listener = listener.stderr(std::process::Stdio::piped()).spawn().unwrap();
+        wait_until("it listens", || world.project().join("listening").exists());
+        let text = "x".repeat(60_000);
+        for number in 1..=5 {
+            world.ok(&["daemon", "send", &format!("{number}{text}\nend")]);
+        }
+        wait_until("all was heard", || heard(&world).matches("x\nend|").count() == 5);
+        world.write("done", "");
+        let output = listener.wait_with_output().unwrap();
+        assert!(output.status.success(), "{shell}: {} {}", output.status, stderr(&output));
+        assert_eq!(heard(&world).len(), 5 * ("1\nend|tester\n".len() + text.len()), "{shell}");
+    }
+}
+
+/// What the handler does is its own affair: it finds the script's own words and patterns.
+#[test]
+fn a_handler_runs_with_the_settings_of_its_script() {
+    for shell in ["bash", "zsh"].into_iter().filter(|name| tool(name).is_some()) {
+        let world = Sandbox::with_project();
+        world.ok(&["daemon", "start"]);
+        let listener = r#"source "$LIBRARY"; idlergear_register listener
+            IFS=,; words=a,b
+            heard() { case $- in *f*) glob=no ;; *) glob=yes ;; esac; printf '%s|' "$IFS" "$glob" "$1" >>heard; }
+            idlergear_on_message heard; touch listening
+            until [ -e done ]; do idlergear_status active; sleep 0.05; done
+            printf '%s|' "$IFS" >>heard"#;
+        let mut listener = script(&world, shell, listener).spawn().unwrap();
+        wait_until("it listens", || world.project().join("listening").exists());
+        world.ok(&["daemon", "send", "* ?  two\n\nlines"]);
+        wait_until("it heard", || heard(&world).ends_with("lines|"));
+        world.write("done", "");
+        assert!(listener.wait().unwrap().success());
+        assert_eq!(heard(&world), ",|yes|* ?  two\n\nlines|,|", "{shell}");
+    }
+}
+
 #[test]
 fn a_script_waits_for_a_message() {
     for shell in ["bash", "zsh"].into_iter().filter(|name| tool(name).is_some()) {

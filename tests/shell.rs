@@ -330,6 +330,10 @@ fn a_script_that_a_signal_ends_is_not_complete() {
     let cases = cases.chain(whole.iter().map(|case| (case, "completed")));
     for shell in shells() {
         for (script, status) in cases.clone() {
+            if shell.ends_with("bash-3.2") && *script == "sleep 40 & wait" {
+                // It does not tell: see `a_signal_that_a_script_does_not_notice`.
+                continue;
+            }
             let world = World::new();
             let kill = if status == "killed" { "(sleep 0.3; kill -TERM $$) & disown" } else { ":" };
             let script = format!(". \"$IDLERGEAR_LIB\"; idlergear_register t; {kill}\n{script}");

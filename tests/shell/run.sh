@@ -4,6 +4,7 @@
 load
 [ "$MODE" = alone ] || exit 0
 same 'output' "$(idlergear_run --name x -- printf '%s|' 'a b' --name '' 2>/dev/null)" 'a b|--name||'
+same 'options with a value' "$(idlergear_run --type T --name=x -- echo hi 2>/dev/null)" hi
 same 'without dashes' "$(idlergear_run echo hi 2>/dev/null)" hi
 code=0
 idlergear_run -- sh -c 'exit 7' 2>/dev/null || code=$?
