@@ -82,8 +82,11 @@ impl World {
         }
         self.tails.insert(id.clone(), tail);
         // One that ended meanwhile is let in alive: its end comes right after.
-        let status = if unit.status.is_terminal() { Status::Running } else { unit.status };
-        let unit = Unit { status, ..unit };
+        let unit = if unit.status.is_terminal() {
+            Unit { status: Status::Running, end: None, ..unit }
+        } else {
+            unit
+        };
         self.listen(&unit, &folder);
         self.let_in(unit, Some(folder));
         if let Some(last) = end {

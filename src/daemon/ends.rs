@@ -5,12 +5,17 @@
 //! finds the link again, and with it an end that is noted, or one that still is to be. Ends that are
 //! come upon together are noted in one step: a daemon that was away may come back to thousands.
 
+use std::time::{Duration, Instant};
+
+use super::journal::note;
 use super::live;
 use super::liveness::Whose;
 use super::state::Change;
 use super::store::End;
 use super::world::World;
 use crate::id::UnitId;
+use crate::os::Identity;
+use crate::record::end::KernelWord;
 use crate::record::{self, Folder};
 use crate::wire::unit::{EndSource, Status, Unit};
 use crate::{stop, time};
@@ -19,10 +24,13 @@ use crate::{stop, time};
 /// gone, which would make it a new one.
 const TOGETHER: usize = 256;
 
+/// How long a script may go on after it said that it ends, before that is told unconfirmed.
+const CONFIRMATION: Duration = Duration::from_secs(1);
+
 /// `unit` as it ended, when it has: its record in `folder` says so, or its processes do.
 pub(super) fn end_of(unit: &Unit, folder: &Folder) -> Option<Unit> {
     if unit.status.is_terminal() {
-        return Some(unit.clone());
+        return (!is_only_said(unit)).then(|| unit.clone());
     }
     if record::is_alive(unit) {
         return None;
@@ -30,6 +38,11 @@ pub(super) fn end_of(unit: &Unit, folder: &Folder) -> Option<Unit> {
     // Looked at after the processes: the last thing a runner does is to write it.
     let last = folder.load().ok().filter(|record| record.status.is_terminal());
     Some(last.unwrap_or_else(|| gone(unit.clone())))
+}
+
+/// Whether `record` is a script's own word on an end that its process has still to come to.
+fn is_only_said(record: &Unit) -> bool {
+    record.end == Some(EndSource::Itself) && record.process.as_ref().is_some_and(Identity::is_alive)
 }
 
 /// `unit` when it went without a word.
@@ -47,13 +60,20 @@ impl World {
         let Some(entry) = self.state.live(id) else { return };
         let lives = record::is_alive(&entry.unit);
         // Looked at after the processes: the last thing a runner does is to write it.
-        let record = entry.folder.as_ref().and_then(|folder| folder.load().ok());
+        let mut record = entry.folder.as_ref().and_then(|folder| folder.load().ok());
+        if !lives {
+            record = self.ask_kernel(id, record);
+        }
         if let Some(record) = &record {
             // A unit of a moment may have ended before we knew where its output goes.
             self.follow_logs(id, &record.logs);
         }
         match record {
-            Some(record) if record.status.is_terminal() => self.end(id, Some(record)),
+            Some(record) if record.status.is_terminal() => {
+                if !self.waits_for_more(id, &record) {
+                    self.end(id, Some(record));
+                }
+            }
             Some(record) => {
                 self.reload(id, record);
                 if !lives {
@@ -62,6 +82,57 @@ impl World {
             }
             None if !lives => self.end(id, None),
             None => {}
+        }
+    }
+
+    /// `record` of `id`, whose processes are gone, with what the kernel tells of its end where no
+    /// runner did. It is kept beside the record for whoever looks later.
+    fn ask_kernel(&self, id: &UnitId, record: Option<Unit>) -> Option<Unit> {
+        if record.as_ref().is_some_and(|record| record.end == Some(EndSource::Runner)) {
+            return record;
+        }
+        let word = self.state.live(id).and_then(|entry| {
+            let folder = entry.folder.as_ref()?;
+            let process = entry.unit.process.as_ref()?;
+            let how = self.liveness.exit_status(&Whose::Unit(id.clone()), process)?;
+            let word = KernelWord::new(process.clone(), how, stop::was_requested(folder));
+            Some((word, folder, record.clone().unwrap_or_else(|| entry.unit.clone())))
+        });
+        let Some((word, folder, mut unit)) = word else { return record };
+        if let Err(error) = word.keep(folder) {
+            note(format_args!("cannot keep how {id} ended in its folder: {error}"));
+        }
+        word.apply(&mut unit);
+        Some(unit)
+    }
+
+    /// Whether to wait a moment before `record`, in which a script says itself how it ends, is told:
+    /// its process ends next, and then the kernel says how it did.
+    fn waits_for_more(&mut self, id: &UnitId, record: &Unit) -> bool {
+        if !is_only_said(record) {
+            return false;
+        }
+        let now = Instant::now();
+        now < *self.unconfirmed.entry(id.clone()).or_insert(now + CONFIRMATION)
+    }
+
+    /// When the next script has had its time to end.
+    pub(super) fn next_confirmation(&self) -> Option<Instant> {
+        self.unconfirmed.values().min().copied()
+    }
+
+    /// Scripts that said that they end, and did not in time: their word is taken for it.
+    pub(super) fn stop_waiting(&mut self) {
+        let now = Instant::now();
+        let due: Vec<UnitId> = self
+            .unconfirmed
+            .iter()
+            .filter(|(_, until)| **until <= now)
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in due {
+            self.judge(&id);
+            self.unconfirmed.remove(&id);
         }
     }
 
@@ -79,6 +150,7 @@ impl World {
         if let Some(tail) = self.tails.get_mut(id) {
             tail.close();
         }
+        self.unconfirmed.remove(id);
         self.close_monitor(id);
         self.catch_up(id);
         self.ending.entry(id.clone()).or_insert(last);

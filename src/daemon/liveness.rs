@@ -1,6 +1,9 @@
 //! Whose process ended: told by the kernel where it can (pidfd on Linux), looked up elsewhere.
 
 use std::collections::HashMap;
+use std::os::fd::OwnedFd;
+use std::process::ExitStatus;
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -20,7 +23,15 @@ pub(super) enum Whose {
 #[derive(Debug)]
 pub(super) struct Liveness {
     ends: mpsc::UnboundedSender<Whose>,
-    waits: HashMap<Whose, Vec<(Identity, Option<AbortHandle>)>>,
+    waits: HashMap<Whose, Vec<(Identity, Option<Wait>)>>,
+}
+
+/// A process that the kernel tells us about.
+#[derive(Debug)]
+struct Wait {
+    task: AbortHandle,
+    /// Opened while it lived: by it the kernel also tells how it ended.
+    handle: Arc<OwnedFd>,
 }
 
 impl Liveness {
@@ -69,12 +80,26 @@ impl Liveness {
         }
     }
 
+    /// How `process` of `whose` ended, if it did, and the kernel tells.
+    #[cfg(target_os = "linux")]
+    pub(super) fn exit_status(&self, whose: &Whose, process: &Identity) -> Option<ExitStatus> {
+        let mut waits = self.waits.get(whose)?.iter();
+        let (_, wait) = waits.find(|(identity, _)| identity == process)?;
+        crate::os::exit_status(&wait.as_ref()?.handle, process)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    #[allow(clippy::unused_self, reason = "the other system's twin needs it")]
+    pub(super) fn exit_status(&self, _whose: &Whose, _process: &Identity) -> Option<ExitStatus> {
+        None
+    }
+
     #[cfg(target_os = "linux")]
     #[allow(
         deprecated,
         reason = "the new name is unsafe; an `OwnedFd` gives the safety it asks for"
     )]
-    fn wait_for(&self, whose: &Whose, process: &Identity) -> Option<AbortHandle> {
+    fn wait_for(&self, whose: &Whose, process: &Identity) -> Option<Wait> {
         use tokio::io::Interest;
         use tokio::io::unix::AsyncFd;
         let Some(handle) = crate::os::exit_handle(process) else {
@@ -84,22 +109,23 @@ impl Liveness {
             }
             return None;
         };
-        let exit = AsyncFd::with_interest(handle, Interest::READABLE).ok()?;
+        let handle = Arc::new(handle);
+        let exit = AsyncFd::with_interest(handle.clone(), Interest::READABLE).ok()?;
         let (ends, whose) = (self.ends.clone(), whose.clone());
         let task = tokio::spawn(async move {
             let _ = exit.readable().await;
             let _ = ends.send(whose);
         });
-        Some(task.abort_handle())
+        Some(Wait { task: task.abort_handle(), handle })
     }
 
     #[cfg(not(target_os = "linux"))]
     #[allow(clippy::unused_self, reason = "the other system's twin needs it")]
-    fn wait_for(&self, _whose: &Whose, _process: &Identity) -> Option<AbortHandle> {
+    fn wait_for(&self, _whose: &Whose, _process: &Identity) -> Option<Wait> {
         None
     }
 }
 
-fn abort(waits: Vec<(Identity, Option<AbortHandle>)>) {
-    waits.into_iter().filter_map(|(_, wait)| wait).for_each(|task| task.abort());
+fn abort(waits: Vec<(Identity, Option<Wait>)>) {
+    waits.into_iter().filter_map(|(_, wait)| wait).for_each(|wait| wait.task.abort());
 }

@@ -165,6 +165,7 @@ impl Daemon {
         let has_returned = !self.world.returned.is_empty();
         let polls = self.world.needs_polling() || self.server.is_none() || self.settling > 0;
         let (lines, burial) = (until(self.world.next_lines()), until(self.world.bury_at));
+        let confirmation = until(self.world.next_confirmation());
         tokio::select! {
             Some(call) = inputs.calls.recv() => {
                 // What its caller was told before it asked is settled first.
@@ -174,6 +175,7 @@ impl Daemon {
             Some(fate) = inputs.fates.recv() => self.world.settle(fate),
             () = lines => self.world.tell_due_lines(),
             () = burial => self.world.bury(),
+            () = confirmation => self.world.stop_waiting(),
             Some(whose) = inputs.ends.recv() => {
                 // What a client was told before it died is settled first.
                 self.settle(&mut inputs.fates);

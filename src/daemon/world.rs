@@ -52,6 +52,8 @@ pub(super) struct World {
     pub(super) returned: VecDeque<(Unit, Folder)>,
     /// Units that have ended, as their record says, and whose end is not noted yet.
     pub(super) ending: HashMap<UnitId, Option<Unit>>,
+    /// Scripts that said that they end, and until when their processes may confirm it.
+    pub(super) unconfirmed: HashMap<UnitId, Instant>,
     /// Who asked for the end of units without a folder.
     pub(super) requests: HashMap<UnitId, String>,
     /// Who keeps the events of units without a runner short.
@@ -89,6 +91,7 @@ impl World {
             behind: BTreeSet::new(),
             returned: VecDeque::new(),
             ending: HashMap::new(),
+            unconfirmed: HashMap::new(),
             requests: HashMap::new(),
             trims: Trims::default(),
             is_resting: false,

@@ -1,7 +1,7 @@
 //! Linux: /proc and pidfd.
 
 use std::fs;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
@@ -90,6 +90,23 @@ fn has(pid: u32, assignment: &[u8]) -> bool {
 pub fn exit_handle(identity: &Identity) -> Option<OwnedFd> {
     let handle = pidfd_open(super::pid(identity.pid)?, PidfdFlags::NONBLOCK).ok()?;
     identity.is_alive().then_some(handle)
+}
+
+/// How the process behind `handle` ended, as its parent was told: from the kernel's own notes where it
+/// keeps them (Linux 6.15), else as long as nobody took note of it. None while it lives.
+pub fn exit_status(handle: &OwnedFd, identity: &Identity) -> Option<std::process::ExitStatus> {
+    // In this order: the notes are written before what waits is cleared away.
+    waiting_status(identity).or_else(|| crate::run::unix::exit_of(handle.as_fd()))
+}
+
+/// The exit status of a zombie: the last field of `/proc/PID/stat`.
+fn waiting_status(identity: &Identity) -> Option<std::process::ExitStatus> {
+    use std::os::unix::process::ExitStatusExt;
+    let stat = text(&format!("/proc/{}/stat", identity.pid))?;
+    let process = parse_stat(identity.pid, &stat)?;
+    let is_it = process.zombie && process.start == identity.start && boot_id() == identity.boot;
+    let status = stat.trim_end().rsplit(' ').next()?.parse().ok()?;
+    is_it.then(|| std::process::ExitStatus::from_raw(status))
 }
 
 pub(super) fn signal(identity: &Identity, signal: Signal) -> bool {

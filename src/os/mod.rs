@@ -211,7 +211,7 @@ pub fn signal(identity: &Identity, signal: rustix::process::Signal) -> bool {
 
 /// Waits for the end of `identity` without polling, where the system can. See the module's users.
 #[cfg(target_os = "linux")]
-pub use linux::exit_handle;
+pub use linux::{exit_handle, exit_status};
 
 #[cfg(test)]
 mod tests {

@@ -7,6 +7,7 @@
 #[cfg(feature = "full")]
 pub mod alerts;
 mod chunks;
+pub mod end;
 pub mod events;
 pub mod gap;
 pub mod index;
@@ -136,6 +137,7 @@ impl Folder {
             .and_then(|unit| self.check(unit))
             .map_err(|e| Error::new(format!("the record is damaged: {e}")).at(path.display()))?;
         self.take_in(&mut unit);
+        end::apply(self, &mut unit);
         #[cfg(feature = "full")]
         if let Some(alerts) = alerts::chosen(self) {
             unit.terms.alerts = alerts;

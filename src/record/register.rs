@@ -45,11 +45,16 @@ pub fn register(registration: Registration) -> Result<(Unit, Folder, Option<crat
     Ok((unit, folder, warning.or(linked.err())))
 }
 
-/// Writes the end of a unit that registered itself.
+/// Writes the end of a unit that registered itself: with `exit_code` when its process is about to end
+/// so, which the kernel may belie (see [`super::end`]).
 pub fn unregister(folder: &Folder, exit_code: Option<i32>) -> Result<Unit> {
     let mut unit = folder.observe()?;
     if unit.ended_at.is_none() {
         unit.exit_code = exit_code.or(Some(0));
+        if exit_code.is_none() {
+            // It goes on without being a unit: how its process ends is no affair of ours.
+            unit.process = None;
+        }
         unit.end = Some(EndSource::Itself);
         unit.status = Status::of_end(unit.exit_code, None);
         unit.ended_at = Some(time::now());

@@ -69,7 +69,6 @@ pub(super) fn end_with_us(_command: &mut Command) {}
 /// How the process behind a pidfd ended, as wait(2) would tell it; none while it lives or waits to be
 /// reaped, and before Linux 6.15. Whoever holds a pidfd may ask, parent or not.
 #[cfg(target_os = "linux")]
-#[allow(dead_code, reason = "the keeper and the daemon ask, from the next commit on")]
 pub(crate) fn exit_of(pidfd: BorrowedFd<'_>) -> Option<std::process::ExitStatus> {
     use std::os::unix::process::ExitStatusExt;
 

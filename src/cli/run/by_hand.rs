@@ -123,6 +123,7 @@ impl Complete {
         crate::record::events::apply(&folder.events(), &mut unit);
         unit.exit_code = Some(self.exit_code);
         unit.end = Some(crate::wire::unit::EndSource::Itself);
+        unit.process = None;
         unit.status = Status::of_end(unit.exit_code, None);
         unit.ended_at = Some(time::now());
         let started = time::parse(&unit.started_at);
