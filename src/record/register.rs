@@ -57,6 +57,9 @@ pub fn unregister(folder: &Folder, exit_code: Option<i32>) -> Result<Unit> {
         }
         unit.end = Some(EndSource::Itself);
         unit.status = Status::of_end(unit.exit_code, None);
+        if crate::stop::was_requested(folder) {
+            unit.status = Status::Killed;
+        }
         unit.ended_at = Some(time::now());
         let path = folder.file("run.json");
         folder.save(&unit).map_err(|e| crate::error::Error::io("write", path, &e))?;

@@ -1,9 +1,11 @@
 //! How a script ended that has no runner: by the kernel's word, where it gives one.
 
 use std::os::unix::process::CommandExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 
+use idlergear::wire::unit::Status;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::{Value, json};
 
@@ -52,6 +54,12 @@ fn end(unit: &Value) -> Value {
     json!([unit["status"], unit["signal"], unit["exit_code"], unit["end"]])
 }
 
+/// What is to be told of a process of which its parent heard this.
+fn truth(status: ExitStatus) -> Value {
+    let (code, signal) = (status.code(), status.signal());
+    json!([Status::of_end(code, signal), signal, code, "kernel"])
+}
+
 /// The end that the daemon told its listeners, once and for all.
 fn told(listener: &mut Raw) -> Value {
     end(&listener.event("agent_unregistered")["data"])
@@ -83,8 +91,7 @@ fn a_signal_that_a_script_does_not_notice_is_its_end() {
             wait_for_unit(&world);
             // It waits only once its shell has come so far; a signal before is the same end.
             script.signal(signal);
-            script.child.wait().unwrap();
-            let expected = json!(["killed", signal.as_raw(), null, "kernel"]);
+            let expected = truth(script.child.wait().unwrap());
             let what = format!("{} {text} {signal:?}", shell.display());
             assert_eq!(told(&mut listener), expected, "{what}");
             world.kill_daemon();
@@ -143,7 +150,7 @@ fn a_kill_that_nobody_asked_for_is_told_as_a_failure() {
             seen = drained["signals"][0].clone();
             !seen.is_null()
         });
-        assert_eq!((&seen["kind"], &seen["lifecycle"]), (&json!("lifecycle"), &json!("killed")));
+        assert_eq!(seen["lifecycle"]["status"], "killed", "{seen}");
         let source = if is_watched && kernel_tells() { "kernel" } else { "unknown" };
         assert_eq!(seen["snapshot"]["end"], source, "{seen}");
         assert_eq!(record(&world)["end"], source);
