@@ -17,6 +17,7 @@ pub mod agent;
 pub mod autostart;
 pub mod config;
 pub mod git;
+pub mod outbox;
 pub mod record;
 pub mod run;
 pub mod socket;

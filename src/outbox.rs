@@ -38,8 +38,8 @@ const LATELY: Duration = Duration::from_secs(10);
 pub enum Sent {
     /// The daemon took it, and answered this.
     Taken(Value),
-    /// It waits for a daemon, for this reason.
-    Waits(Error),
+    /// It waits for a daemon, for this reason; none: for that of one that was told of a moment ago.
+    Waits(Option<Error>),
 }
 
 /// Sends `message`, the parameters of `message.send`. What the daemon refuses is an error.
@@ -52,6 +52,11 @@ pub fn send(program: &str, mut message: Vec<(&str, Value)>) -> Result<Sent> {
     }
     let id = new_id();
     message.push(("id", id.as_str().into()));
+    if !paths::no_daemon() && waits_lately() {
+        put(&id, message, &Error::new("the daemon takes none now"))?;
+        let _ = autostart::nudge();
+        return Ok(Sent::Waits(None));
+    }
     let cause = match reach(program) {
         Ok(mut client) => match client.offer("message.send", message.clone()) {
             Ok(Answered::Result(answer)) => return Ok(Sent::Taken(answer)),
@@ -63,7 +68,7 @@ pub fn send(program: &str, mut message: Vec<(&str, Value)>) -> Result<Sent> {
     put(&id, message, &cause)?;
     // For one that is gone, another one comes; who started it need not wait.
     let _ = autostart::nudge();
-    Ok(Sent::Waits(cause))
+    Ok(Sent::Waits(Some(cause)))
 }
 
 /// Unlike any other, and later than those before it.
@@ -75,10 +80,6 @@ fn new_id() -> String {
 fn reach(program: &str) -> Result<Client> {
     if paths::no_daemon() {
         return Err(Error::new("IDLERGEAR_NO_DAEMON is set"));
-    }
-    if waits_lately() {
-        return Err(Error::new("the daemon has not taken earlier messages yet")
-            .next("ig daemon status"));
     }
     if !socket::is_served() {
         autostart::ensure()?;
@@ -95,11 +96,12 @@ fn waits_lately() -> bool {
 pub fn waiting() -> Vec<PathBuf> {
     let dir = paths::outbox_dir();
     let names = secure_fs::list(&dir).unwrap_or_default();
-    let is_whole = |name: &std::ffi::OsString| {
-        name.to_str().is_some_and(|name| name.ends_with(".json") && !name.starts_with('.'))
+    let is_whole = |path: &PathBuf| {
+        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        path.extension().is_some_and(|kind| kind == "json") && !hidden
     };
     let mut paths: Vec<PathBuf> =
-        names.into_iter().filter(is_whole).map(|name| dir.join(name)).collect();
+        names.into_iter().map(|name| dir.join(name)).filter(is_whole).collect();
     paths.sort();
     paths
 }
@@ -121,6 +123,6 @@ fn put(id: &str, message: Vec<(&str, Value)>, cause: &Error) -> Result<()> {
 
 /// What to tell of a message that waits.
 pub fn notice(cause: &Error) -> Error {
-    let next = "it is delivered once a daemon runs: ig daemon status";
-    Error::new(format!("the message waits: {}", cause.what())).next(next)
+    Error::new(format!("the message is queued: {}", cause.what()))
+        .next("ig daemon restart; a daemon delivers it as soon as it runs")
 }

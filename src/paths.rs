@@ -110,6 +110,11 @@ pub fn inbox_dir() -> PathBuf {
     state_dir().join("inbox")
 }
 
+/// Messages that no daemon took yet, one file each.
+pub fn outbox_dir() -> PathBuf {
+    state_dir().join("outbox")
+}
+
 /// What `ig trust` granted; outside every repository.
 pub fn trust_dir() -> PathBuf {
     state_dir().join("trust")

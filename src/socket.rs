@@ -7,7 +7,7 @@ use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
@@ -47,15 +47,24 @@ pub fn recorded() -> Option<Recorded> {
     })
 }
 
-/// How often a daemon is tried that has no room for another caller, and how long is between.
-const ATTEMPTS: u32 = 400;
+/// How long a daemon is tried that has no room for another caller, and how long is between.
+const PATIENCE: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// Connects to the daemon of this user, and to nobody else's.
 pub fn connect() -> Result<UnixStream> {
-    for _ in 0..ATTEMPTS {
+    connect_within(PATIENCE)
+}
+
+/// The same, with a limit of your own on how long to wait for a place in its queue.
+pub fn connect_within(limit: Duration) -> Result<UnixStream> {
+    let deadline = Instant::now() + limit;
+    loop {
         if let Some(stream) = attempt()? {
             return Ok(stream);
+        }
+        if Instant::now() >= deadline {
+            break;
         }
         std::thread::sleep(PAUSE);
     }

@@ -20,6 +20,9 @@ fn ok(world: &Sandbox, args: &[&str]) -> String {
 #[test]
 fn without_a_daemon_it_says_nothing_and_succeeds() {
     let world = Sandbox::with_project();
+    // Only what would be lost is told: a message waits for one, and that is said once.
+    let told = stderr(&agent(&world, &["send", "hello"]));
+    assert!(told.starts_with("ig-agent: the message is queued"), "{told}");
     let verbs: [&[&str]; 6] = [
         &["send", "hello"],
         &["send", "--to", "web", "hello"],

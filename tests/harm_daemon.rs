@@ -10,6 +10,8 @@ mod raw;
 
 #[path = "harm_daemon/ends.rs"]
 mod ends;
+#[path = "harm_daemon/letters.rs"]
+mod letters;
 
 use std::path::PathBuf;
 

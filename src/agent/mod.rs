@@ -2,8 +2,8 @@
 //! list of them.
 //!
 //! It never fails a script because the daemon is away, or because something could not be written:
-//! what it could not do is told on stderr, a daemon's absence not even that. `--strict` asks for
-//! failures. Verbs whose result is their point (`port`, `wait`, `run`, `lib`) always return it.
+//! what it could not do is told on stderr; a daemon's absence not even that, but for a message that has
+//! to wait for one. `--strict` asks for failures. Verbs whose result is their point (`port`, `wait`, `run`, `lib`) always return it.
 
 mod daemon;
 mod git;

@@ -1,10 +1,12 @@
-//! `send`: a message to one agent or to all of the project. The daemon keeps it until it is read.
+//! `send`: a message to one agent or to all of the project. The daemon keeps it until it is read; until
+//! there is one, it waits in a file (see [`outbox`]).
 
 use std::process::ExitCode;
 
 use super::words::{Word, Words, unknown};
 use super::{Outcome, daemon};
 use crate::error::Error;
+use crate::outbox::{self, Sent};
 use crate::paths;
 
 pub(super) fn run(mut words: Words) -> Outcome {
@@ -19,19 +21,25 @@ pub(super) fn run(mut words: Words) -> Outcome {
             },
         }
     }
+    let text = text.join(" ");
     if text.is_empty() {
         return Err(Error::usage("nothing to send").next("ig-agent send [--to WHO] TEXT"));
     }
-    let from = from.or_else(|| paths::var("IDLERGEAR_AGENT_ID")).or_else(|| paths::var("USER"));
+    let from = from.or_else(|| paths::var("IDLERGEAR_AGENT_ID")).unwrap_or_else(paths::user);
     let project = paths::current_project().map(|root| root.to_string_lossy().into_owned());
     let message = vec![
         ("to", to.into()),
         ("from", from.into()),
-        ("text", text.join(" ").into()),
+        ("text", text.into()),
         ("project", project.into()),
     ];
-    if let Some(mut client) = daemon::call_up(words.strict())? {
-        client.ask("message.send", message)?;
+    if words.strict() {
+        // Not delivered is a failure then, and is tried again by whoever asked.
+        if let Some(mut client) = daemon::call_up(true)? {
+            client.ask("message.send", message)?;
+        }
+    } else if let Sent::Waits(Some(cause)) = outbox::send("ig-agent", message)? {
+        eprintln!("ig-agent: {}", outbox::notice(&cause));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -69,11 +69,7 @@ impl World {
             self.follow_logs(id, &record.logs);
         }
         match record {
-            Some(record) if record.status.is_terminal() => {
-                if !self.waits_for_more(id, &record) {
-                    self.end(id, Some(record));
-                }
-            }
+            Some(record) if record.status.is_terminal() => self.confirm(id, record),
             Some(record) => {
                 self.reload(id, record);
                 if !lives {
@@ -133,6 +129,13 @@ impl World {
         for id in due {
             self.judge(&id);
             self.unconfirmed.remove(&id);
+        }
+    }
+
+    /// The record tells of the end of `id`.
+    fn confirm(&mut self, id: &UnitId, record: Unit) {
+        if !self.waits_for_more(id, &record) {
+            self.end(id, Some(record));
         }
     }
 

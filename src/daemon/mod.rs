@@ -13,6 +13,7 @@ mod ends;
 mod history;
 mod journal;
 mod leases;
+mod letters;
 mod live;
 mod liveness;
 mod lock;

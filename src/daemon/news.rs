@@ -29,6 +29,8 @@ impl World {
         for folder in folders {
             if Some(&folder) == self.live.as_ref() {
                 self.scan();
+            } else if Some(&folder) == self.outbox.as_ref() {
+                self.take_outbox();
             } else if let Some(id) = self.folders.get(&folder).cloned() {
                 self.refresh(&id);
             }
@@ -39,6 +41,7 @@ impl World {
     pub(super) fn poll(&mut self) {
         self.liveness.poll();
         self.scan();
+        self.take_outbox();
         self.refresh_all();
     }
 

@@ -152,13 +152,33 @@ impl Store {
         Ok(lines)
     }
 
-    /// Keeps `message`, gives it its number, and holds the bound. Returns how many unread messages
-    /// had to go for it.
-    pub(super) fn add_message(
+    /// Keeps `messages`, which were sent as one under `id`, gives them their numbers, and holds the
+    /// bound; `project` tells which one each is of. Returns how many unread messages had to go for
+    /// them; none when `id` was here before: nothing is kept then.
+    pub(super) fn add_messages<'a>(
         &self,
-        message: &mut Message,
-        project: Option<&Path>,
-    ) -> Sqlite<usize> {
+        id: Option<&str>,
+        messages: &mut [Message],
+        project: impl Fn(usize) -> Option<&'a Path>,
+    ) -> Sqlite<Option<usize>> {
+        let change = self.db.unchecked_transaction()?;
+        if let Some(id) = id {
+            let sql = "INSERT OR IGNORE INTO taken (id) VALUES (?1)";
+            if change.prepare_cached(sql)?.execute([id])? == 0 {
+                return Ok(None);
+            }
+            let sql = "DELETE FROM taken WHERE seq <= (SELECT max(seq) FROM taken) - ?1";
+            change.prepare_cached(sql)?.execute([MESSAGE_BOUND])?;
+        }
+        for (index, message) in messages.iter_mut().enumerate() {
+            self.add_message(message, project(index))?;
+        }
+        let gone = self.prune()?;
+        change.commit()?;
+        Ok(Some(gone))
+    }
+
+    fn add_message(&self, message: &mut Message, project: Option<&Path>) -> Sqlite<()> {
         let sql = "INSERT INTO messages (at, sender, recipient, recipient_name, project, text)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
         self.db.prepare_cached(sql)?.execute(params![
@@ -170,7 +190,7 @@ impl Store {
             message.text
         ])?;
         message.seq = u64::try_from(self.db.last_insert_rowid()).unwrap_or(0);
-        self.prune()
+        Ok(())
     }
 
     fn prune(&self) -> Sqlite<usize> {

@@ -68,6 +68,8 @@ pub(super) struct World {
     pub(super) pressed_since: Option<Instant>,
     /// The name of `live/` in news.
     pub(super) live: Option<PathBuf>,
+    /// The name of `outbox/` in news.
+    pub(super) outbox: Option<PathBuf>,
     /// When to look for sessions that are dead.
     pub(super) bury_at: Option<Instant>,
     pub(super) started_at: String,
@@ -99,6 +101,7 @@ impl World {
             unkept: HashMap::new(),
             pressed_since: None,
             live: None,
+            outbox: None,
             bury_at: None,
             started_at: time::now(),
             socket: PathBuf::new(),
@@ -108,7 +111,7 @@ impl World {
 
     /// Finds everybody again after a start.
     pub(super) fn wake(&mut self) {
-        for dir in [paths::live_dir(), paths::inbox_dir()] {
+        for dir in [paths::live_dir(), paths::inbox_dir(), paths::outbox_dir()] {
             if let Err(error) = secure_fs::dir(&dir) {
                 note(format_args!("cannot make `{}`: {error}", dir.display()));
             }
@@ -119,7 +122,9 @@ impl World {
             self.register(unit);
         }
         self.live = self.watch.add(&paths::live_dir());
+        self.outbox = self.watch.add(&paths::outbox_dir());
         self.scan();
+        self.take_outbox();
         self.correct_marks();
         self.forget_lost();
         self.bury();
@@ -237,6 +242,7 @@ impl World {
     /// Whether something must be looked at again and again, for want of news.
     pub(super) fn needs_polling(&self) -> bool {
         self.live.is_none()
+            || self.outbox.is_none()
             || self.liveness.needs_polling()
             || self.tails.values().any(|tail| tail.watched.is_none())
     }

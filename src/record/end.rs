@@ -43,7 +43,7 @@ impl KernelWord {
             return Ok(());
         }
         let text = object(vec![
-            ("process", serde_json::to_value(&self.process)?),
+            ("process", serde_json::to_value(&self.process).map_err(io::Error::other)?),
             ("exit_code", self.exit_code.into()),
             ("signal", self.signal.into()),
             ("asked", self.asked.into()),

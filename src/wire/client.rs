@@ -17,6 +17,15 @@ use crate::socket;
 /// How long a daemon may take to answer one call.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// What the daemon made of a call.
+#[derive(Debug)]
+pub enum Answered {
+    /// This came of it.
+    Result(Value),
+    /// It would not.
+    Refused(Error),
+}
+
 /// A connection on which `hello` was answered.
 #[derive(Debug)]
 pub struct Client {
@@ -30,13 +39,19 @@ impl Client {
     /// Connects to the running daemon. `name` is the calling program, such as `ig`.
     pub fn connect(name: &str) -> Result<Self> {
         let stream = socket::connect()?;
-        Self::over(stream, name)
+        Self::over(stream, name, PATIENCE)
     }
 
-    fn over(stream: UnixStream, name: &str) -> Result<Self> {
+    /// The same; it, and each call later, may take as long as `limit`.
+    pub fn connect_within(name: &str, limit: Duration) -> Result<Self> {
+        let stream = socket::connect_within(limit)?;
+        Self::over(stream, name, limit)
+    }
+
+    fn over(stream: UnixStream, name: &str, limit: Duration) -> Result<Self> {
         let limits = stream
-            .set_read_timeout(Some(PATIENCE))
-            .and_then(|()| stream.set_write_timeout(Some(PATIENCE)));
+            .set_read_timeout(Some(limit))
+            .and_then(|()| stream.set_write_timeout(Some(limit)));
         limits.map_err(|e| {
             Error::new(format!("cannot set a time limit on the daemon's socket: {e}"))
         })?;
@@ -71,7 +86,18 @@ impl Client {
         self.exchange(method.into(), object(params))
     }
 
+    /// [`Self::ask`] for those to whom it matters whether the daemon refused, or did not answer: then
+    /// nobody knows what it did.
+    pub fn offer(&mut self, method: &str, params: Vec<(&str, Value)>) -> Result<Answered> {
+        let answer = self.answer(method.into(), object(params))?;
+        Ok(outcome(answer).map_or_else(Answered::Refused, Answered::Result))
+    }
+
     fn exchange(&mut self, method: Value, params: Value) -> Result<Value> {
+        outcome(self.answer(method, params)?)
+    }
+
+    fn answer(&mut self, method: Value, params: Value) -> Result<Value> {
         let id = self.next_id;
         self.next_id += 1;
         let message = object(vec![
@@ -84,7 +110,7 @@ impl Client {
         loop {
             let answer = self.read()?;
             if answer["id"].as_u64() == Some(id) {
-                return outcome(answer);
+                return Ok(answer);
             }
         }
     }

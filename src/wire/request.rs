@@ -194,6 +194,9 @@ pub struct MessageSend {
     pub from: Option<String>,
     /// The text.
     pub text: String,
+    /// By which the sender knows it: of two with one id, the second is no news.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// Where the addressees are looked up.
     #[serde(flatten)]
     pub scope: Scope,

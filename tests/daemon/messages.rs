@@ -54,14 +54,16 @@ fn all_means_all_here_but_the_sender() {
     assert_eq!(unread(&mut raw, &web.id).len(), 1);
     assert_eq!(unread(&mut raw, &api.id).len(), 2);
     let elsewhere = world.command("ig").args(["daemon", "send", "x"]).current_dir("/").output();
-    assert!(String::from_utf8_lossy(&elsewhere.unwrap().stdout).contains("nobody is here"));
+    assert!(
+        String::from_utf8_lossy(&elsewhere.unwrap().stdout).contains("no agent is running here")
+    );
 }
 
 #[test]
 fn what_nobody_could_read_is_kept_and_listed() {
     let world = Sandbox::with_project();
     let said = world.ok(&["daemon", "send", "is anybody here"]);
-    assert!(said.starts_with("nobody is here to read it"), "{said}");
+    assert!(said.starts_with("no agent is running here"), "{said}");
     let listing = world.json(&["daemon", "messages", "--json"]);
     assert_eq!(listing["messages"][0]["to"], json!(null));
     assert_eq!(listing["messages"][0]["text"], "is anybody here");

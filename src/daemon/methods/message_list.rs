@@ -7,7 +7,8 @@ use crate::daemon::world::World;
 use crate::wire::reply::{Message, Messages};
 use crate::wire::request::MessageList;
 
-pub(super) fn handle(world: &World, params: &MessageList) -> Answer<Messages> {
+pub(super) fn handle(world: &mut World, params: &MessageList) -> Answer<Messages> {
+    world.take_outbox();
     let wanted = wanted(world, params)?;
     let (mut room, mut messages, mut next) = (Room::new(), Vec::<Message>::new(), None);
     world.noted(|store| {

@@ -10,7 +10,7 @@ mod daemon_stop;
 mod event_subscribe;
 mod message_ack;
 mod message_list;
-mod message_send;
+pub(super) mod message_send;
 mod page;
 mod session_begin;
 mod session_end;
@@ -54,7 +54,7 @@ pub(super) fn dispatch(world: &mut World, pid: Option<u32>, request: Request) ->
         Request::AgentUpdateStatus(params) => value(agent_update_status::handle(world, &params)),
         Request::AgentLog(params) => value(agent_log::handle(world, &params)),
         Request::AgentList(params) => value(Ok(agent_list::handle(world, &params))),
-        Request::MessageSend(params) => value(message_send::handle(world, params)),
+        Request::MessageSend(params) => value(message_send::handle(world, &params)),
         Request::MessageList(params) => value(message_list::handle(world, &params)),
         Request::MessageAck(params) => value(message_ack::handle(world, &params)),
         Request::UnitList(params) => value(Ok(unit_list::handle(world, &params))),

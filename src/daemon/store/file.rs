@@ -10,7 +10,7 @@ use super::Sqlite;
 use crate::{secure_fs, time};
 
 /// `user_version`: grows with each change of the tables.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 /// `application_id`: "iGD1".
 const APPLICATION: i64 = 0x6947_4431;
 
@@ -81,8 +81,13 @@ const THIRD: &str = "
     DROP TABLE alerts;
 ";
 
+/// What version 4 added: the ids of messages that were taken, so that none is taken twice.
+const FOURTH: &str = "
+    CREATE TABLE taken (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE);
+";
+
 /// What each version added to the one before.
-const STEPS: [&str; 3] = [FIRST, SECOND, THIRD];
+const STEPS: [&str; 4] = [FIRST, SECOND, THIRD, FOURTH];
 
 /// Makes every table in an empty database.
 pub(super) fn make_tables(db: &Connection) -> Sqlite<()> {
