@@ -220,7 +220,7 @@ fn link_of(dir: &Path) -> Option<PathBuf> {
 /// and what it said of itself, unless that is a long log.
 fn strip(dir: &Path) -> bool {
     const WORDS: u64 = 64 << 10;
-    let Ok(Some(run)) = made::Run::open(dir) else { return false };
+    let Ok(Some(run)) = made::Folder::open(dir) else { return false };
     // First of all, so that nobody takes what is missing for never written.
     if secure_fs::append(&dir.join(DROPPED)).is_err() {
         return false;
@@ -268,7 +268,7 @@ fn drop_links() {
 
 /// Removes the run in `dir`, with its link; false when it stays, or is none that ig made.
 pub fn remove(dir: &Path) -> bool {
-    let Ok(Some(run)) = made::Run::open(dir) else { return false };
+    let Ok(Some(run)) = made::Folder::open(dir) else { return false };
     if let Ok(unit) = Folder::at(dir).load() {
         stop::cgroup::remove(&unit);
     }

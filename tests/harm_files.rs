@@ -136,6 +136,7 @@ fn clear_reaches_no_other_project() {
     let there = |args: &[&str]| timed(&world, "ig", args).current_dir(&other).output().unwrap();
     there(&["run", "--name", "theirs", "--", "true"]);
     symlink(other.join(".idlergear/runs"), world.project().join(".idlergear/runs")).unwrap();
+    ig(&world, &["clear"]);
     ig(&world, &["clear", "-y"]);
     prune(&world);
     let listed = stdout(&there(&["run", "list"]));
@@ -232,14 +233,14 @@ fn what_is_read_is_bounded() {
     let settings = world.project().join(".idlergear/config.toml");
     let profile = world.write(".idlergear/profiles/web.toml", "template = 'script'\n");
     for path in [&settings, &profile] {
-        fs::File::create(path).unwrap().set_len(8 << 30).unwrap();
+        fs::File::create(path).unwrap().set_len(3 << 30).unwrap();
     }
     for args in
         [&["run", "--", "true"][..], &["gen", "--list"], &["config"], &["gen", "web", "--stdout"]]
     {
         let mut bash = world.command("bash");
-        // 1 GiB of address space: what reads the file whole dies of it.
-        bash.args(["-c", "ulimit -v 1048576; exec timeout -s KILL 20 \"$@\"", "bash"]);
+        // Whatever reads the file whole dies of it.
+        bash.args(["-c", "ulimit -t 2; exec timeout -s KILL 20 \"$@\"", "bash"]);
         bash.arg(Sandbox::bin_dir().join("ig")).args(args).env("IDLERGEAR_NO_DAEMON", "1");
         let code = bash.output().unwrap().status.code();
         assert!(matches!(code, Some(0..=2)), "{args:?}: {code:?}");
@@ -383,8 +384,10 @@ fn a_huge_script_is_not_read_for_a_listing() {
     let world = Sandbox::with_project();
     let script = world.write("big.sh", "echo hi\n");
     ig(&world, &["run", "--name", "big", "--script", "big.sh", "--", "bash", "big.sh"]);
-    fs::File::options().write(true).open(&script).unwrap().set_len(64 << 30).unwrap();
-    let listed: Value = stdout(&ig(&world, &["run", "list", "--json"])).parse().unwrap();
+    fs::File::options().write(true).open(&script).unwrap().set_len(3 << 30).unwrap();
+    let mut bash = world.command("bash");
+    bash.args(["-c", "ulimit -t 2; ig run list --json"]).env("IDLERGEAR_NO_DAEMON", "1");
+    let listed: Value = stdout(&bash.output().unwrap()).parse().unwrap();
     assert_eq!(listed["units"][0]["stale"], true);
 }
 
@@ -416,6 +419,28 @@ fn one_file_that_leads_out_stops_no_trust_for_the_others() {
     let listed = stdout(&ig(&world, &["trust", "--list"]));
     assert!(listed.contains("good.toml  trusted"), "{listed}\n{}", stdout(&output));
     assert!(listed.contains("bad.toml  refused"), "{listed}");
+}
+
+#[test]
+fn no_script_is_written_through_a_link_of_the_project() {
+    let world = Sandbox::with_project();
+    let outside = world.home().join("bin");
+    fs::create_dir(&outside).unwrap();
+    symlink(&outside, world.project().join("scripts")).unwrap();
+    for more in [&[][..], &["-o", "scripts/x.sh"], &["-o", "scripts/deeper/x.sh", "--force"]] {
+        let refused = ig(&world, &[&["gen", "script", "x", "--command", "true"], more].concat());
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(stderr(&refused).contains("leads out of the project"), "{}", stderr(&refused));
+    }
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
+    fs::remove_file(world.project().join("scripts")).unwrap();
+    fs::create_dir(world.project().join("scripts")).unwrap();
+    let script = world.project().join("scripts/x.sh");
+    make_fifo(&script);
+    assert_eq!(ig(&world, &["gen", "script", "x", "--command", "true"]).status.code(), Some(1));
+    fs::remove_file(&script).unwrap();
+    symlink("/dev/zero", &script).unwrap();
+    assert_eq!(ig(&world, &["gen", "script", "x", "--command", "true"]).status.code(), Some(1));
 }
 
 #[test]

@@ -95,8 +95,9 @@ fn drop_scripts() {
     let runs = paths::runs_dir(paths::current_project().as_deref());
     prune::drop_scripts(&runs);
     let dir = runs.with_file_name("scripts");
-    if secure_fs::list(&dir).is_ok_and(|left| left == [".gitignore"]) {
-        let _ = secure_fs::remove_file(&dir.join(".gitignore"));
-        let _ = secure_fs::remove_empty_dir(&dir);
+    if secure_fs::list(&dir).is_ok_and(|left| left == [".gitignore"])
+        && let Ok(Some(made)) = made::Folder::open(&dir)
+    {
+        let _ = made.remove();
     }
 }

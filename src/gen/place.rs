@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::header::Header;
 use crate::error::{Error, Result};
-use crate::secure_fs;
+use crate::{paths, secure_fs};
 
 /// What lies at a script's path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub enum Existing {
 impl Existing {
     /// Looks at `path`.
     pub fn at(path: &Path) -> Result<Self> {
-        let bytes = match fs::read(path) {
+        let bytes = match secure_fs::input(path, secure_fs::SMALL) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::Absent),
             Err(error) => return Err(Error::io("read", path, &error)),
@@ -50,7 +50,7 @@ impl Existing {
 /// The script's path: `asked`, or `scripts/NAME.sh` in the project. A folder gets `NAME.sh`.
 pub fn output(asked: Option<&str>, name: &str, root: &Path, here: &Path) -> Result<PathBuf> {
     let file = format!("{name}.sh");
-    let Some(asked) = asked else { return Ok(root.join("scripts").join(file)) };
+    let Some(asked) = asked else { return in_project(root.join("scripts").join(file), root) };
     if asked.is_empty() || !asked.chars().all(super::quote::is_visible) {
         let shown = asked.escape_debug();
         return Err(Error::usage(format!("`{shown}` is no path for a script")).next("-o PATH"));
@@ -60,9 +60,19 @@ pub fn output(asked: Option<&str>, name: &str, root: &Path, here: &Path) -> Resu
         path.push(file);
     }
     match path.file_name().and_then(|name| name.to_str()) {
-        Some(name) if !name.starts_with('-') => Ok(path),
+        Some(name) if !name.starts_with('-') => in_project(path, root),
         _ => Err(Error::usage(format!("`{asked}` is no path for a script")).next("-o PATH")),
     }
+}
+
+/// What is named as a file of the project is one: no link of a repository leads elsewhere.
+fn in_project(path: PathBuf, root: &Path) -> Result<PathBuf> {
+    let parent = path.parent().unwrap_or(root);
+    if path.starts_with(root) && !real(parent).starts_with(real(root)) {
+        let what = format!("`{}` leads out of the project", paths::display(parent));
+        return Err(Error::new(what).next("-o PATH, outside of the link"));
+    }
+    Ok(path)
 }
 
 /// `path` from the root of the file system.

@@ -1,11 +1,12 @@
 //! The generated scripts of a project, found by their headers.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::header::Header;
+use crate::secure_fs;
 
 /// How deep a script may lie, how much of a file its header may take, and how many files are
 /// looked at: a project with a data set in it must not stop `ig gen --check`.
@@ -52,7 +53,7 @@ fn may_be_script(entry: &fs::DirEntry, name: &str) -> bool {
 
 fn is_generated(path: &Path) -> bool {
     let mut head = Vec::new();
-    let read = File::open(path).and_then(|mut file| {
+    let read = secure_fs::open_input(path).and_then(|mut file| {
         let mut start = [0; 2];
         file.read_exact(&mut start)?;
         if &start == b"#!" {

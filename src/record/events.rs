@@ -175,7 +175,7 @@ fn pieces(text: &str) -> Vec<String> {
 /// Takes what the script said of itself into `unit`, and how much of it was dropped: the last word
 /// counts. Only the newest file is read.
 pub fn apply(path: &Path, unit: &mut Unit) {
-    if !path.metadata().is_ok_and(|meta| meta.is_file()) {
+    if !secure_fs::metadata(path).is_ok_and(|meta| meta.is_file()) {
         return;
     }
     let _ = words(path, unit);

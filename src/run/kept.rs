@@ -6,21 +6,27 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::record::{Folder, scripts};
+use crate::secure_fs::made;
 use crate::{autostart, git, secure_fs};
 
 /// Keeps the script's text by its hash, once for all runs of it.
 pub(crate) fn script(folder: &Folder, sha256: &str, text: &[u8]) {
     let path = scripts::path(folder, sha256);
-    if text.len() > scripts::LARGEST || secure_fs::exists(&path) {
+    // Whatever stands there already stays: readers look whether it is what its name says.
+    if text.len() > scripts::LARGEST || secure_fs::metadata(&path).is_ok() {
         return;
     }
     let Some(dir) = path.parent() else { return };
-    let made = secure_fs::is_dir(dir)
-        || secure_fs::dir(dir).is_ok()
-            && secure_fs::replace(&dir.join(".gitignore"), b"*\n").is_ok();
+    let made = secure_fs::is_dir(dir) || make(dir).is_ok();
     if made && secure_fs::replace(&path, text).is_ok() {
-        let _ = secure_fs::made::note(&path);
+        let _ = made::note(&path);
     }
+}
+
+fn make(dir: &Path) -> std::io::Result<()> {
+    secure_fs::dir(dir)?;
+    secure_fs::replace(&dir.join(".gitignore"), b"*\n")?;
+    made::note(dir)
 }
 
 /// Has a helper write into the record's folder what can be told of the work tree; none outside of one.

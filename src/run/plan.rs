@@ -48,6 +48,9 @@ pub struct Plan {
     pub limits: Limits,
 }
 
+/// Bytes of what `--script` may name; what is longer is not read, and the command stands for it.
+const LONGEST: u64 = 64 << 20;
+
 impl Plan {
     /// The plan for `words` as given on a command line. One word that is no file and has white
     /// space or shell syntax is a shell string, run by the shell that the user set.
@@ -103,9 +106,9 @@ impl Plan {
         self.inline.clone().unwrap_or_else(|| self.argv.join(" "))
     }
 
-    /// The script's contents as they are now.
+    /// The script's contents as they are now, if it is one: nobody writes scripts of 64 MiB.
     pub fn script_text(&self) -> Option<Vec<u8>> {
-        self.script.as_ref().and_then(|path| secure_fs::input(path, u64::MAX).ok())
+        self.script.as_ref().and_then(|path| secure_fs::input(path, LONGEST).ok())
     }
 
     /// SHA-256 of the script's contents, or of the command string when there is none.

@@ -1,6 +1,6 @@
 //! Making folders, and refusing those of others.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, Permissions};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -46,7 +46,7 @@ fn enter(folder: &OwnedFd, name: &Path) -> io::Result<OwnedFd> {
 }
 
 fn make(folder: &OwnedFd, name: &Path) -> io::Result<OwnedFd> {
-    check_ours(&File::from(folder.try_clone()?), "its folder")?;
+    check_ours(folder, "its folder")?;
     match mkdirat(folder, name, Mode::RWXU) {
         // Somebody else was quicker.
         Err(error) if error != Errno::EXIST => return Err(error.into()),
@@ -59,8 +59,7 @@ fn make(folder: &OwnedFd, name: &Path) -> io::Result<OwnedFd> {
 
 /// A umask may have taken more away than is good.
 fn close_to_others(made: &OwnedFd) -> io::Result<()> {
-    let meta = File::from(made.try_clone()?).metadata()?;
-    if meta.mode() & 0o777 == 0o700 {
+    if rustix::fs::fstat(made)?.st_mode & 0o777 == 0o700 {
         return Ok(());
     }
     let own = rustix::fs::openat(made, ".", rustix::fs::OFlags::CLOEXEC, Mode::empty())?;

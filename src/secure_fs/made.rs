@@ -90,34 +90,35 @@ pub fn is_called(path: &Path, name: &str) -> bool {
     super::metadata(path).is_ok_and(|meta| is_noted(OsStr::new(name), &meta))
 }
 
-/// The run in a folder that ig made, held open: what is removed below is removed in that folder,
+/// A folder that ig made, that of a run for one, held open: what is removed below is removed in that folder,
 /// whatever is put in its place meanwhile.
 #[derive(Debug)]
-pub struct Run {
+pub struct Folder {
     path: PathBuf,
-    folder: OwnedFd,
+    handle: OwnedFd,
     meta: Metadata,
 }
 
-impl Run {
-    /// The run at `path`; none when ig did not make it.
+impl Folder {
+    /// The folder at `path`; none when ig did not make it.
     pub fn open(path: &Path) -> io::Result<Option<Self>> {
         let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
         let place = Place::of(path)?;
         let folder = place.open(OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty())?;
-        let file = File::from(folder.try_clone()?);
+        let file = File::from(folder);
         let meta = file.metadata()?;
+        let handle = OwnedFd::from(file);
         if !is_noted(name, &meta) {
             return Ok(None);
         }
-        check_ours(&file, "it")?;
-        Ok(Some(Self { path: path.to_path_buf(), folder, meta }))
+        check_ours(&handle, "it")?;
+        Ok(Some(Self { path: path.to_path_buf(), handle, meta }))
     }
 
     /// Removes the files in it that `goes` says yes to, by name; what is a folder stays.
     pub fn remove_files(&self, mut goes: impl FnMut(&OsStr) -> bool) -> io::Result<()> {
-        for name in names(&self.folder)?.iter().filter(|name| goes(name)) {
-            let _ = unlinkat(self.folder.as_fd(), name, AtFlags::empty());
+        for name in names(&self.handle)?.iter().filter(|name| goes(name)) {
+            let _ = unlinkat(self.handle.as_fd(), name, AtFlags::empty());
         }
         Ok(())
     }
@@ -125,7 +126,7 @@ impl Run {
     /// Removes it with all files in it, the record first: without it, what may be left is no run any
     /// more.
     pub fn remove(self) -> io::Result<()> {
-        let _ = unlinkat(self.folder.as_fd(), "run.json", AtFlags::empty());
+        let _ = unlinkat(self.handle.as_fd(), "run.json", AtFlags::empty());
         self.remove_files(|_| true)?;
         super::remove_empty_dir(&self.path)?;
         forget(self.path.file_name().unwrap_or_default(), &self.meta);

@@ -1,9 +1,9 @@
 //! Where a path of ours lies: its root, and the rest of it.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -42,7 +42,8 @@ fn state() -> &'static [(Root, PathBuf); 2] {
 
 impl Place {
     pub(super) fn of(path: &Path) -> io::Result<Self> {
-        let path = std::path::absolute(path)?;
+        let path =
+            if path.is_absolute() { path.into() } else { Cow::from(std::path::absolute(path)?) };
         if let Some(root) =
             path.ancestors().find(|dir| dir.file_name() == Some(OsStr::new(PROJECT_DIR)))
         {
@@ -107,16 +108,17 @@ impl Place {
     }
 }
 
-fn is_link(error: &io::Error) -> bool {
+/// Whether an opening failed because of a link, or of what is no folder.
+pub(super) fn is_link(error: &io::Error) -> bool {
     let cause = error.raw_os_error();
     [Errno::LOOP, Errno::NOTDIR].iter().any(|errno| cause == Some(errno.raw_os_error()))
 }
 
 /// Where everybody may write, another user may have been first.
 fn check_closed(root: OwnedFd, path: &Path) -> io::Result<OwnedFd> {
-    let meta = std::fs::File::from(root.try_clone()?).metadata()?;
-    let is_open = meta.mode() & 0o077 != 0;
-    if meta.uid() == rustix::process::geteuid().as_raw() && !is_open {
+    let stat = rustix::fs::fstat(&root)?;
+    let is_open = stat.st_mode & 0o077 != 0;
+    if stat.st_uid == rustix::process::geteuid().as_raw() && !is_open {
         return Ok(root);
     }
     let why = if is_open { "is open to other users" } else { "belongs to another user" };

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Dir, Mode, OFlags};
 
 use super::beneath::{self, PASS};
-use super::place::Place;
+use super::place::{Place, is_link};
 
 /// The most bytes of what ig keeps short: settings, records, profiles, templates, choices.
 pub const SMALL: u64 = 1 << 20;
@@ -22,12 +22,16 @@ const LOOK: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 
 /// Opens the plain file at `path` for reading, however long it is.
 pub fn open(path: &Path) -> io::Result<File> {
+    Ok(opened(path)?.0)
+}
+
+fn opened(path: &Path) -> io::Result<(File, Metadata)> {
     plain(Place::of(path)?.open(OFlags::RDONLY, Mode::empty())?)
 }
 
 /// Reads the plain file at `path` whole, unless it is longer than `most` bytes.
 pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    whole(&open(path)?, most)
+    whole(opened(path)?, most)
 }
 
 /// The same as text; what is not UTF-8 is an error.
@@ -44,16 +48,29 @@ pub fn open_input(path: &Path) -> io::Result<File> {
     }
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     let flags = i32::try_from(flags.bits()).unwrap_or(0);
-    plain(File::options().read(true).custom_flags(flags).open(path)?.into())
+    Ok(plain(File::options().read(true).custom_flags(flags).open(path)?.into())?.0)
 }
 
 /// Reads it whole, unless it is longer than `most` bytes.
 pub fn input(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    whole(&open_input(path)?, most)
+    let file = open_input(path)?;
+    let meta = file.metadata()?;
+    whole((file, meta), most)
 }
 
 /// Reads what the project at `root` offers: it may be a link that stays in the project.
 pub fn input_of(root: &Path, path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let own = rustix::fs::open(root, PASS, Mode::empty())?;
+    let read = |root: &OwnedFd, rest: &Path| {
+        whole(plain(beneath::open(root.as_fd(), rest, OFlags::RDONLY, Mode::empty())?)?, most)
+    };
+    // Without a link, as nearly always, that is all.
+    if let Ok(rest) = path.strip_prefix(root) {
+        match read(&own, rest) {
+            Err(error) if is_link(&error) => {}
+            other => return other,
+        }
+    }
     let (root, real) = (root.canonicalize()?, path.canonicalize()?);
     let Ok(rest) = real.strip_prefix(&root) else {
         let what = "it is a link that leads out of the project";
@@ -61,7 +78,7 @@ pub fn input_of(root: &Path, path: &Path, most: u64) -> io::Result<Vec<u8>> {
     };
     let root = rustix::fs::open(&root, PASS, Mode::empty())?;
     // No link is left in it, and none may come to be there.
-    whole(&plain(beneath::open(root.as_fd(), rest, OFlags::RDONLY, Mode::empty())?)?, most)
+    read(&root, rest)
 }
 
 /// What stands at `path`, which may be a link itself.
@@ -123,10 +140,11 @@ pub fn read_link(path: &Path) -> io::Result<PathBuf> {
     Ok(OsString::from_vec(target.into_bytes()).into())
 }
 
-pub(super) fn plain(file: OwnedFd) -> io::Result<File> {
+pub(super) fn plain(file: OwnedFd) -> io::Result<(File, Metadata)> {
     let file = File::from(file);
-    if file.metadata()?.is_file() {
-        return Ok(file);
+    let meta = file.metadata()?;
+    if meta.is_file() {
+        return Ok((file, meta));
     }
     Err(not_plain())
 }
@@ -135,10 +153,10 @@ fn not_plain() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "it is not a plain file")
 }
 
-fn whole(file: &File, most: u64) -> io::Result<Vec<u8>> {
+fn whole((file, meta): (File, Metadata), most: u64) -> io::Result<Vec<u8>> {
     let too_long =
         || io::Error::new(io::ErrorKind::FileTooLarge, format!("it is longer than {most} bytes"));
-    let length = file.metadata()?.len();
+    let length = meta.len();
     if length > most {
         return Err(too_long());
     }

@@ -30,18 +30,18 @@ impl Spot {
         let folder = parent.open(PASS, Mode::empty())?;
         let is_ours = place.is_kept_by_us();
         if is_ours {
-            check_ours(&File::from(folder.try_clone()?), "its folder")?;
+            check_ours(&folder, "its folder")?;
         }
         Ok(Self { folder, name: name.to_owned(), is_ours })
     }
 
     fn open(&self, name: &OsStr, flags: OFlags) -> io::Result<File> {
         let file = beneath::open(self.folder.as_fd(), Path::new(name), flags, OWN)?;
-        let file = plain(file)?;
-        if self.is_ours {
-            check_ours(&file, "it")?;
+        let (file, meta) = plain(file)?;
+        if self.is_ours && !is_own(meta.uid()) {
+            return Err(foreign("it"));
         }
-        if file.metadata()?.mode() & 0o777 != 0o600 {
+        if meta.mode() & 0o777 != 0o600 {
             file.set_permissions(Permissions::from_mode(0o600))?;
         }
         Ok(file)
@@ -92,12 +92,17 @@ impl Spot {
 }
 
 /// Refuses what another user owns; `what` says what that is.
-pub(super) fn check_ours(file: &File, what: &str) -> io::Result<()> {
-    if file.metadata()?.uid() == rustix::process::geteuid().as_raw() {
-        return Ok(());
-    }
+pub(super) fn check_ours(file: &OwnedFd, what: &str) -> io::Result<()> {
+    if is_own(rustix::fs::fstat(file)?.st_uid) { Ok(()) } else { Err(foreign(what)) }
+}
+
+fn is_own(owner: u32) -> bool {
+    owner == rustix::process::geteuid().as_raw()
+}
+
+fn foreign(what: &str) -> io::Error {
     let text = format!("permission denied: {what} belongs to another user");
-    Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
+    io::Error::new(io::ErrorKind::PermissionDenied, text)
 }
 
 fn open(path: &Path, flags: OFlags) -> io::Result<File> {

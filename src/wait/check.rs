@@ -12,6 +12,7 @@ use crate::os::{self, Identity};
 use crate::port;
 use crate::record::output::Reader;
 use crate::record::{Folder, events};
+use crate::secure_fs;
 use crate::stop;
 use crate::time;
 use crate::wire::unit::Unit;
@@ -91,8 +92,10 @@ fn word(unit: &Unit) -> Result<(), String> {
 
 fn idle(unit: &Unit, length: Duration) -> Result<(), String> {
     let files = [&unit.logs.output, &unit.logs.stdout, &unit.logs.stderr, &unit.logs.events];
-    let written =
-        files.into_iter().flatten().filter_map(|path| path.metadata().ok()?.modified().ok());
+    let written = files
+        .into_iter()
+        .flatten()
+        .filter_map(|path| secure_fs::metadata(path).ok()?.modified().ok());
     let last = written.chain(time::parse(&unit.started_at)).max().unwrap_or(SystemTime::UNIX_EPOCH);
     let quiet = SystemTime::now().duration_since(last).unwrap_or_default();
     let alive = !unit.status.is_terminal();

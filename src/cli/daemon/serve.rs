@@ -75,8 +75,8 @@ fn let_go() -> Result<(), std::io::Error> {
     rustix::stdio::dup2_stdin(&null)?;
     rustix::stdio::dup2_stdout(&null)?;
     let path = paths::daemon_log();
-    if path.metadata().is_ok_and(|meta| meta.len() > LOG_LIMIT) {
-        let _ = std::fs::rename(&path, path.with_extension("log.1"));
+    if secure_fs::metadata(&path).is_ok_and(|meta| meta.len() > LOG_LIMIT) {
+        let _ = secure_fs::rename(&path, &path.with_extension("log.1"));
     }
     let log = secure_fs::append(&path)?;
     rustix::stdio::dup2_stderr(&log)?;
