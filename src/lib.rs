@@ -10,6 +10,7 @@ pub mod id;
 pub mod neutral;
 pub mod os;
 pub mod paths;
+pub mod quoting;
 pub mod secure_fs;
 pub mod time;
 

@@ -65,8 +65,9 @@ pub fn ai_client() -> Option<&'static str> {
     MARKS.iter().find(|(name, _)| var(name).is_some()).map(|(_, client)| *client)
 }
 
+/// Bytes, as paths are.
 fn absolute(name: &str) -> Option<PathBuf> {
-    var(name).map(PathBuf::from).filter(|path| path.is_absolute())
+    env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
 }
 
 /// The user's home, when there is one.

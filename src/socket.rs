@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::os::Identity;
+use crate::wire::raw;
 use crate::wire::read::{Fields, json};
 use crate::{paths, secure_fs};
 
@@ -27,6 +28,7 @@ pub struct Recorded {
     /// The daemon.
     pub daemon: Identity,
     /// Where it listens.
+    #[serde(with = "crate::wire::raw::place")]
     pub socket: PathBuf,
     /// Its program version.
     pub version: String,
@@ -42,7 +44,7 @@ pub fn recorded() -> Option<Recorded> {
     let mut fields = Fields::of(json(&secure_fs::read(&path, secure_fs::SMALL).ok()?).ok()?);
     Some(Recorded {
         daemon: fields.identity("daemon")?,
-        socket: fields.text("socket")?.into(),
+        socket: raw::path(&fields.text("socket")?),
         version: fields.text("version")?,
     })
 }

@@ -13,6 +13,7 @@ use crate::os::{self, Identity};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Terminal {
     /// Its device.
+    #[serde(serialize_with = "crate::wire::raw::shown")]
     pub path: PathBuf,
     /// Who leads its session.
     pub leader: Identity,

@@ -1,6 +1,7 @@
 //! `lib`: where the shell library is. `ig` knows: it has the text built in, and writes it out when
 //! needed; here it would only make the helper larger.
 
+use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -13,17 +14,16 @@ pub(super) fn run(mut words: Words) -> Outcome {
     if let Some(word) = words.next()? {
         return Err(unknown(&word));
     }
-    become_ig(&["lib", "--path"])
+    become_ig(&["lib".into(), "--path".into()])
 }
 
 /// Lets `ig` do what `verb` asks for, in our place: same process, same parent.
 pub(super) fn ask_ig(verb: &str, mut words: Words) -> Outcome {
     let words = words.rest()?;
-    let words = words.iter().map(String::as_str);
-    become_ig(&std::iter::once(verb).chain(words).collect::<Vec<_>>())
+    become_ig(&std::iter::once(verb.into()).chain(words).collect::<Vec<_>>())
 }
 
-fn become_ig(words: &[&str]) -> Outcome {
+fn become_ig(words: &[OsString]) -> Outcome {
     let ig = autostart::find("ig").ok_or_else(|| {
         Error::new("this takes `ig`, which is not installed").next("install it beside `ig-agent`")
     })?;

@@ -1,5 +1,6 @@
 //! `register`: makes a script an agent that others see.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use serde_json::{Map, Value};
@@ -129,8 +130,11 @@ fn found(registration: Registration) -> Result<(Unit, Folder)> {
 fn announce(unit: &Unit, folder: &Folder, shell: bool) {
     println!("{}", unit.id);
     if shell {
-        println!("{}", folder.events().display());
-        println!("{}", paths::inbox_dir().join(unit.id.as_str()).display());
+        for path in [folder.events(), paths::inbox_dir().join(unit.id.as_str())] {
+            // To the byte: the script opens it.
+            let line = [path.as_os_str().as_encoded_bytes(), b"\n"].concat();
+            let _ = std::io::stdout().write_all(&line);
+        }
         println!("{}", if unit.runner.is_some() { "runner" } else { "script" });
     }
 }

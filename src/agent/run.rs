@@ -7,6 +7,7 @@
 //!
 //! JSON is for programs: `ig start` has an option for each part of it, and says what is wrong.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -34,7 +35,7 @@ struct Options {
     kind: Option<Kind>,
     terms: Terms,
     limits: Limits,
-    words: Vec<String>,
+    words: Vec<OsString>,
 }
 
 pub(super) fn run(words: Words) -> Outcome {
@@ -58,18 +59,16 @@ pub(super) fn run(words: Words) -> Outcome {
 
 fn options(mut words: Words) -> Result<Options> {
     let mut options = Options::default();
-    while let Some(word) = words.next()? {
-        let option = match word {
-            Word::Option(option) => option,
-            Word::Value(first) => {
-                options.words = std::iter::once(first).chain(words.rest()?).collect();
-                break;
-            }
-        };
+    loop {
+        if let Some(command) = words.command()? {
+            options.words = command;
+            return Ok(options);
+        }
+        let Some(Word::Option(option)) = words.next()? else { return Ok(options) };
         match option.as_str() {
             "name" => options.name = Some(words.value()?),
             "type" => options.agent_type = words.value()?,
-            "script" => options.script = Some(words.value()?.into()),
+            "script" => options.script = Some(words.path()?),
             "stream" => options.stream = true,
             "tree" => options.tree = true,
             "no-register" => options.no_register = true,
@@ -82,7 +81,6 @@ fn options(mut words: Words) -> Result<Options> {
             _ => return Err(unknown(&Word::Option(option))),
         }
     }
-    Ok(options)
 }
 
 fn kind(word: &str) -> Result<Kind> {

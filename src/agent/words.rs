@@ -1,6 +1,7 @@
 //! The words after a verb: options, values, and what is left.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use lexopt::{Arg, Parser, ValueExt};
 
@@ -48,14 +49,31 @@ impl Words {
         Ok(Some(word))
     }
 
-    /// The value of the option that was just read.
+    /// The value of the option that was just read, as text.
     pub(super) fn value(&mut self) -> Result<String> {
         self.parser.value().map(text).map_err(bad)
     }
 
+    /// The same, to the byte: paths are no text.
+    pub(super) fn path(&mut self) -> Result<PathBuf> {
+        self.parser.value().map(PathBuf::from).map_err(bad)
+    }
+
     /// Everything from here on, as it was typed: a command has to stay what it is.
-    pub(super) fn rest(&mut self) -> Result<Vec<String>> {
-        self.parser.raw_args().map_err(bad)?.map(exact).collect()
+    pub(super) fn rest(&mut self) -> Result<Vec<OsString>> {
+        Ok(self.parser.raw_args().map_err(bad)?.collect())
+    }
+
+    /// The command that the options were for, to the byte; none when another option is next.
+    pub(super) fn command(&mut self) -> Result<Option<Vec<OsString>>> {
+        let mut raw = self.parser.raw_args().map_err(bad)?;
+        let next = raw.peek().unwrap_or_default();
+        if next == "--" {
+            raw.next();
+        } else if next.as_encoded_bytes().starts_with(b"-") && next != "-" {
+            return Ok(None);
+        }
+        Ok(Some(raw.collect()))
     }
 
     /// The same, as a number.
@@ -64,14 +82,7 @@ impl Words {
     }
 }
 
-fn exact(word: OsString) -> Result<String> {
-    word.into_string().map_err(|word| {
-        Error::usage(format!("`{}` is not UTF-8", word.to_string_lossy()))
-            .next("name it in UTF-8, or run the command through bash -c")
-    })
-}
-
-/// Bytes that are no UTF-8 cannot be told in JSON: they are shown as what they are, unreadable.
+/// Bytes that are no UTF-8 are no text: they are shown as what they are, unreadable.
 fn text(value: OsString) -> String {
     value.string().unwrap_or_else(|e| match e {
         lexopt::Error::NonUnicodeValue(raw) => raw.to_string_lossy().into_owned(),

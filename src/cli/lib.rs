@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::Outcome;
+use super::{Outcome, out};
 use crate::shlib;
 
 /// Show, print or install the shell library that scripts source
@@ -24,9 +24,9 @@ impl Args {
         if self.print {
             print!("{}", shlib::TEXT);
         } else if self.install {
-            println!("{}", shlib::install()?.display());
+            out::path(&shlib::install()?);
         } else {
-            println!("{}", shlib::locate()?.display());
+            out::path(&shlib::locate()?);
         }
         Ok(ExitCode::SUCCESS)
     }

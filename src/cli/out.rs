@@ -3,6 +3,7 @@
 
 use std::fmt::Arguments;
 use std::io::{ErrorKind, Write, stderr, stdout};
+use std::path::Path;
 
 use crate::error::{Error, exit};
 
@@ -24,7 +25,16 @@ macro_rules! eprintln {
 
 /// A result, on stdout. Without a reader there is nothing more to do; that is no failure.
 pub(super) fn show(words: Arguments<'_>) {
-    match stdout().lock().write_fmt(words) {
+    done(stdout().lock().write_fmt(words));
+}
+
+/// The same for a path that programs read: to the byte, on a line.
+pub(super) fn path(path: &Path) {
+    done(stdout().lock().write_all(&[path.as_os_str().as_encoded_bytes(), b"\n"].concat()));
+}
+
+fn done(written: std::io::Result<()>) {
+    match written {
         Err(cause) if cause.kind() == ErrorKind::BrokenPipe => std::process::exit(exit::OK.into()),
         Err(cause) => {
             super::fail(&Error::new(format!("cannot write: {cause}")));

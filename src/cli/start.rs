@@ -1,5 +1,6 @@
 //! `ig start`, `ig run start`: a command in the background, under a runner of its own.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use super::{Outcome, figures};
@@ -19,7 +20,7 @@ pub(crate) struct Args {
     name: Option<String>,
     /// The command: words, or one string for the shell
     #[arg(last = true, required = true, value_name = "CMD")]
-    command: Vec<String>,
+    command: Vec<OsString>,
     #[command(flatten)]
     wishes: Wishes,
     #[command(flatten)]
@@ -31,7 +32,7 @@ pub(crate) struct Args {
 pub(crate) struct RunStart {
     /// The command: one string for the shell, or words
     #[arg(required = true, value_name = "CMD")]
-    command: Vec<String>,
+    command: Vec<OsString>,
     /// The name people use [default: the command's own]
     #[arg(long)]
     name: Option<String>,
@@ -138,7 +139,7 @@ impl Wishes {
     }
 
     /// All of it as an order for `words`.
-    pub(crate) fn order(self, name: Option<String>, words: Vec<String>) -> Order {
+    pub(crate) fn order(self, name: Option<String>, words: Vec<OsString>) -> Order {
         let alerts = Alerts {
             on_failure: !self.no_alert_on_failure,
             on_success: self.alert_on_success,

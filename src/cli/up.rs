@@ -1,5 +1,6 @@
 //! `ig up NAME`: that unit, running. As often as it is called, there is one.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -25,7 +26,7 @@ pub(crate) struct Args {
     name: String,
     /// The command: words, or one string for the shell
     #[arg(last = true, value_name = "CMD")]
-    command: Vec<String>,
+    command: Vec<OsString>,
     #[command(flatten)]
     wishes: Wishes,
     #[command(flatten)]
@@ -41,7 +42,7 @@ impl Args {
         let words = match (self.command.is_empty(), holder) {
             (false, _) => self.command,
             (true, holder) => match (script(&self.name), holder) {
-                (Ok(script), _) => vec!["bash".to_owned(), script.display().to_string()],
+                (Ok(script), _) => vec!["bash".into(), script.into()],
                 // Nothing was asked for that could differ.
                 (Err(_), Some(unit)) => return found(self.form, unit, &self.wishes),
                 (Err(error), None) => return Err(error),
@@ -80,7 +81,7 @@ fn found(form: Form, unit: &Unit, wishes: &Wishes) -> Result<ExitCode> {
 }
 
 /// The same words, or the same script with the same arguments, however it was called.
-fn is_same(unit: &Unit, words: &[String]) -> Result<bool> {
+fn is_same(unit: &Unit, words: &[OsString]) -> Result<bool> {
     let plan = Plan::new(words.to_vec())?;
     if unit.argv == plan.argv {
         return Ok(true);
@@ -89,10 +90,10 @@ fn is_same(unit: &Unit, words: &[String]) -> Result<bool> {
     let script = |path: Option<&PathBuf>, from: &Path| from.join(path?).canonicalize().ok();
     let (theirs, ours) =
         (script(unit.script.path.as_ref(), &unit.cwd), script(plan.script.as_ref(), &here));
-    let after = |argv: &[String], path: Option<&PathBuf>| {
-        let path = path.map(|path| path.display().to_string());
+    let after = |argv: &[OsString], path: Option<&PathBuf>| {
+        let path = path.map(|path| path.as_os_str());
         argv.iter()
-            .skip_while(|word| Some(*word) != path.as_ref())
+            .skip_while(|word| Some(word.as_os_str()) != path)
             .skip(1)
             .cloned()
             .collect::<Vec<_>>()
@@ -103,7 +104,7 @@ fn is_same(unit: &Unit, words: &[String]) -> Result<bool> {
 }
 
 /// It runs, but something else.
-fn other(unit: &Unit, words: &[String]) -> Result<Error> {
+fn other(unit: &Unit, words: &[OsString]) -> Result<Error> {
     let command = Plan::new(words.to_vec())?.command_line();
     let lines = |text: &str| format!("{}\n", neutral::line(text));
     let (runs, asked) = (lines(&unit.command), lines(&command));

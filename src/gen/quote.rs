@@ -6,9 +6,7 @@
 use std::borrow::Cow;
 
 use crate::error::{Error, Result};
-
-/// Words of bash's grammar. As arguments they would be harmless, but they read as what they are not.
-const GRAMMAR: &str = "if then else elif fi case esac for select while until do done in function";
+use crate::quoting::is_plain;
 
 /// What bash itself acts on when it stands first in a command, or what `exec` cannot run.
 const SHELL_WORDS: &str = "time coproc ! . : [[ ]] source alias bg bind break builtin cd command continue \
@@ -43,13 +41,6 @@ pub fn command_line(words: &[String]) -> Result<String> {
     let first = if is_program(first) { first.clone() } else { quote(first)? };
     let rest = rest.iter().map(|text| word(text)).collect::<Result<Vec<_>>>()?;
     Ok(std::iter::once(first).chain(rest).collect::<Vec<_>>().join(" "))
-}
-
-/// Only characters that mean themselves everywhere, and no `=` or `~` in front (zsh expands both).
-fn is_plain(text: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_./:@%+,=-".contains(c);
-    let grammar = GRAMMAR.split_whitespace().any(|word| word == text);
-    !text.is_empty() && !text.starts_with('=') && text.chars().all(plain) && !grammar
 }
 
 /// A first word that is no assignment, no option of `exec` and nothing the shell does itself.

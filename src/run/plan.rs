@@ -1,27 +1,27 @@
 //! What to run: the words, the name, the script among them. Pure but for looking at files.
 
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::limits::Limits;
 use crate::config;
 use crate::error::{Error, Result};
 use crate::hash::sha256;
+use crate::quoting;
 use crate::record::scripts;
 use crate::secure_fs;
 use crate::wire::unit::{Kind, Terms};
 
 /// Characters that make a single word a shell string.
-const SHELL_SYNTAX: &[char] = &[
-    ' ', '\t', '\n', '|', '&', ';', '<', '>', '(', ')', '$', '`', '\\', '"', '\'', '*', '?', '[',
-    ']', '#', '~', '{', '}', '!', '=', '%',
-];
+const SHELL_SYNTAX: &[u8] = b" \t\n|&;<>()$`\\\"'*?[]#~{}!=%";
 
 /// Everything the runner needs to know.
 #[derive(Debug, Clone)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Plan {
     /// The words to execute.
-    pub argv: Vec<String>,
+    pub argv: Vec<OsString>,
     /// The name people use.
     pub name: String,
     /// Such as `dev-script`.
@@ -29,7 +29,7 @@ pub struct Plan {
     /// The script among the words.
     pub script: Option<PathBuf>,
     /// The command as it was typed, when it is a shell string.
-    pub inline: Option<String>,
+    pub inline: Option<OsString>,
     /// Output goes to the daemon's subscribers too.
     pub stream: bool,
     /// What the command leaves behind ends with it.
@@ -54,17 +54,17 @@ const LONGEST: u64 = 64 << 20;
 impl Plan {
     /// The plan for `words` as given on a command line. One word that is no file and has white
     /// space or shell syntax is a shell string, run by the shell that the user set.
-    pub fn new(words: Vec<String>) -> Result<Self> {
+    pub fn new(words: Vec<OsString>) -> Result<Self> {
         let Some(first) = words.first().filter(|word| !word.is_empty()) else {
             return Err(Error::usage("no command given").next("ig run COMMAND"));
         };
         let inline = (words.len() == 1 && is_shell_string(first)).then(|| first.clone());
         let argv = match &inline {
-            Some(text) => vec![config::shell(), "-c".to_owned(), text.clone()],
+            Some(text) => vec![config::shell().into(), "-c".into(), text.clone()],
             None => words,
         };
         let script = if inline.is_some() { None } else { find_script(&argv) };
-        let name = default_name(script.as_deref(), inline.as_deref().unwrap_or(&argv[0]));
+        let name = default_name(script.as_deref(), &inline.as_ref().unwrap_or(&argv[0]).to_string_lossy());
         Ok(Self {
             argv,
             name,
@@ -101,9 +101,10 @@ impl Plan {
         self
     }
 
-    /// The command line for people.
+    /// The command line for people, who can paste it into a shell.
     pub fn command_line(&self) -> String {
-        self.inline.clone().unwrap_or_else(|| self.argv.join(" "))
+        let text = self.inline.as_ref().and_then(|inline| inline.to_str());
+        text.map_or_else(|| quoting::line(&self.argv), str::to_owned)
     }
 
     /// The script's contents as they are now, if it is one: nobody writes scripts of 64 MiB.
@@ -111,28 +112,33 @@ impl Plan {
         self.script.as_ref().and_then(|path| secure_fs::input(path, LONGEST).ok())
     }
 
-    /// SHA-256 of the script's contents, or of the command string when there is none.
+    /// SHA-256 of the script's contents; when there is none, of the command: of the string that the
+    /// shell gets, or of the words with NUL bytes between them, so that no two commands have one.
     pub fn sha256(&self) -> String {
         self.sha256_of(self.script_text().as_deref())
     }
 
     /// The same, of contents that were read already.
     pub fn sha256_of(&self, script: Option<&[u8]>) -> String {
-        let line = self.command_line();
-        sha256(script.unwrap_or(line.as_bytes()))
+        let command = || match &self.inline {
+            Some(text) => sha256(text.as_bytes()),
+            None => sha256(self.argv.join(OsStr::new("\0")).as_bytes()),
+        };
+        script.map_or_else(command, sha256)
     }
 }
 
-fn is_shell_string(word: &str) -> bool {
-    word.contains(SHELL_SYNTAX) && !Path::new(word).exists()
+fn is_shell_string(word: &OsStr) -> bool {
+    word.as_bytes().iter().any(|byte| SHELL_SYNTAX.contains(byte)) && !Path::new(word).exists()
 }
 
 /// The script in `bash x.sh`, `python x.py`, `uv run x.py` or `./x.sh`: the first word that is a
 /// file with text in it, options skipped. A program found on PATH is not one.
-fn find_script(argv: &[String]) -> Option<PathBuf> {
-    let candidates = argv.iter().enumerate().filter(|(_, word)| !word.starts_with('-')).take(3);
+fn find_script(argv: &[OsString]) -> Option<PathBuf> {
+    let is_option = |word: &OsString| word.as_bytes().starts_with(b"-");
+    let candidates = argv.iter().enumerate().filter(|(_, word)| !is_option(word)).take(3);
     candidates
-        .filter(|(index, word)| *index > 0 || word.contains('/'))
+        .filter(|(index, word)| *index > 0 || word.as_bytes().contains(&b'/'))
         .map(|(_, word)| PathBuf::from(word))
         .find(|path| is_script(path))
 }
@@ -166,7 +172,7 @@ mod tests {
     use super::*;
 
     fn plan(words: &[&str]) -> Plan {
-        Plan::new(words.iter().map(ToString::to_string).collect()).unwrap()
+        Plan::new(words.iter().map(Into::into).collect()).unwrap()
     }
 
     #[test]

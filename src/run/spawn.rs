@@ -1,7 +1,9 @@
 //! Starting the command: on a PTY of its own session, or on pipes.
 
+use std::ffi::OsStr;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
@@ -97,9 +99,9 @@ fn start(plan: &Plan, unit: &Unit, mut command: Command) -> io::Result<Child> {
 
 /// Whether `program` is a script for `sh`: one without a first line that says whose it is. Shells,
 /// `env` and `nohup` start these; it is in execvp(3), but the system call knows nothing of it.
-fn names_no_interpreter(program: &str, cause: &io::Error) -> bool {
+fn names_no_interpreter(program: &OsStr, cause: &io::Error) -> bool {
     cause.raw_os_error() == Some(libc::ENOEXEC)
-        && program.contains('/')
+        && program.as_bytes().contains(&b'/')
         && is_script(Path::new(program))
 }
 
@@ -182,7 +184,7 @@ fn non_blocking(fd: &OwnedFd) -> io::Result<()> {
 }
 
 /// The codes that every shell uses: 127 not found, 126 found but not to be executed.
-fn refused(program: &str, cause: &io::Error) -> Error {
+fn refused(program: &OsStr, cause: &io::Error) -> Error {
     let path = Path::new(program);
     let exists = path.exists();
     let (code, words) = match cause.kind() {
@@ -199,7 +201,8 @@ fn refused(program: &str, cause: &io::Error) -> Error {
         }
         _ => (exit::RUN_FAILED, cause.to_string()),
     };
-    let error = Error::new(format!("cannot run `{}`: {words}", neutral::line(program))).code(code);
+    let program = neutral::line(&program.to_string_lossy());
+    let error = Error::new(format!("cannot run `{program}`: {words}")).code(code);
     match cause.kind() {
         _ if !path.is_file() => error,
         ErrorKind::PermissionDenied => error.next(format!("chmod +x {program}, or bash {program}")),

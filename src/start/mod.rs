@@ -14,7 +14,7 @@ pub mod limit;
 pub mod name;
 mod scope;
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -33,7 +33,7 @@ pub struct Order {
     /// The name people use; none for one of its own.
     pub name: Option<String>,
     /// The command: words, or one string for the shell.
-    pub words: Vec<String>,
+    pub words: Vec<OsString>,
     /// What sort of unit it becomes.
     pub kind: Kind,
     /// It gets a terminal.

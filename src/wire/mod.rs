@@ -2,11 +2,12 @@
 //!
 //! std and serde only, shared by `ig`, `ig-agent` and the daemon. [`request`] holds what may be
 //! asked, [`reply`] what comes back, [`frame`] the lines, [`client`] a blocking caller. [`unit`] is what most of
-//! it is about, [`signal`] what is told of it, and [`read`] takes one from JSON; `session` holds what
-//! sessions are answered.
+//! it is about, [`signal`] what is told of it, [`read`] takes one from JSON, and [`raw`] holds what no
+//! JSON text can; `session` holds what sessions are answered.
 
 pub mod client;
 pub mod frame;
+pub mod raw;
 pub mod read;
 pub mod reply;
 pub mod request;

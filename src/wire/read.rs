@@ -6,6 +6,7 @@
 
 use serde_json::{Map, Value};
 
+use super::raw;
 use super::unit::{Alerts, EndSource, Git, Kind, Logs, Presence, Script, Status, Terms, Unit};
 use crate::id::UnitId;
 use crate::os::Identity;
@@ -109,7 +110,7 @@ fn read(from: &mut Fields) -> Option<Unit> {
     let status = from.text("status")?;
     let presence = from.text("presence").and_then(|word| Presence::parse(&word));
     let end = from.text("end");
-    Some(Unit {
+    let mut unit = Unit {
         id: UnitId::parse(&from.text("id")?)?,
         kind: Kind::ALL.into_iter().find(|known| known.word() == kind)?,
         name: from.text("name")?,
@@ -118,7 +119,7 @@ fn read(from: &mut Fields) -> Option<Unit> {
         status: Status::ALL.into_iter().find(|known| known.word() == status)?,
         presence: presence.unwrap_or_default(),
         command: from.text("command").unwrap_or_default(),
-        argv: from.texts("argv"),
+        argv: from.texts("argv").into_iter().map(Into::into).collect(),
         cwd: from.text("cwd").unwrap_or_default().into(),
         project: from.text("project").map(Into::into),
         pid: from.number("pid"),
@@ -148,7 +149,9 @@ fn read(from: &mut Fields) -> Option<Unit> {
         runner: from.identity("runner"),
         keeper: from.identity("keeper"),
         terminal: terminal(from.fields("terminal")),
-    })
+    };
+    raw::put_back(&mut unit, from.fields("raw"));
+    Some(unit)
 }
 
 fn terminal(mut from: Fields) -> Option<Terminal> {

@@ -103,6 +103,7 @@ pub struct DaemonStatus {
     /// RFC 3339.
     pub started_at: String,
     /// Where it listens.
+    #[serde(with = "super::raw::place")]
     pub socket: std::path::PathBuf,
     /// Live units, of all projects.
     pub units: usize,

@@ -114,6 +114,7 @@ pub struct AgentRegister {
     /// The process whose end is the agent's end; the caller's own when not given.
     pub pid: Option<u32>,
     /// The project it works in.
+    #[serde(with = "super::raw::place_if")]
     pub project: Option<PathBuf>,
     /// The AI session that owns it.
     pub session: Option<String>,
@@ -125,7 +126,7 @@ pub struct Which {
     /// An exact id, an exact name, or an id prefix of four or more.
     pub id: String,
     /// Names are looked up in this project first; none: everywhere.
-    #[serde(default)]
+    #[serde(default, with = "super::raw::place_if")]
     pub project: Option<PathBuf>,
 }
 
@@ -135,7 +136,7 @@ pub struct AgentUpdateStatus {
     /// Which agent.
     pub id: String,
     /// Where names are looked up first.
-    #[serde(default)]
+    #[serde(default, with = "super::raw::place_if")]
     pub project: Option<PathBuf>,
     /// Its new presence.
     pub status: Presence,
@@ -150,7 +151,7 @@ pub struct AgentLog {
     /// Which agent.
     pub id: String,
     /// Where names are looked up first.
-    #[serde(default)]
+    #[serde(default, with = "super::raw::place_if")]
     pub project: Option<PathBuf>,
     /// The text.
     pub message: String,
@@ -168,6 +169,7 @@ fn info() -> String {
 #[serde(default)]
 pub struct Scope {
     /// Only this project. None: what belongs to no project.
+    #[serde(with = "super::raw::place_if")]
     pub project: Option<PathBuf>,
     /// Everything, whatever the project.
     pub all: bool,
@@ -247,7 +249,7 @@ pub struct UnitOutput {
     /// Which unit.
     pub id: String,
     /// Where names are looked up first.
-    #[serde(default)]
+    #[serde(default, with = "super::raw::place_if")]
     pub project: Option<PathBuf>,
     /// At most so many lines.
     #[serde(default = "fifty")]
@@ -265,7 +267,7 @@ pub struct UnitStop {
     /// Which unit.
     pub id: String,
     /// Where names are looked up first.
-    #[serde(default)]
+    #[serde(default, with = "super::raw::place_if")]
     pub project: Option<PathBuf>,
     /// The AI session that asks: it is not told of the end. None: a person.
     #[serde(default)]
@@ -281,7 +283,7 @@ pub struct UnitAlerts {
     /// Which unit.
     pub id: String,
     /// Where names are looked up first.
-    #[serde(default)]
+    #[serde(default, with = "super::raw::place_if")]
     pub project: Option<PathBuf>,
     /// Which ends.
     #[serde(flatten)]
@@ -294,7 +296,7 @@ pub struct SessionBegin {
     /// The session's id, of the client's making.
     pub session: String,
     /// The project it works in.
-    #[serde(default)]
+    #[serde(default, with = "super::raw::place_if")]
     pub project: Option<PathBuf>,
     /// The client's process: when it ends, so does the session, and while it lives, so does the
     /// session. The one that was named last counts.
@@ -321,7 +323,7 @@ pub struct Drainer {
     /// The session's id, of the client's making.
     pub session: String,
     /// The project it works in.
-    #[serde(default)]
+    #[serde(default, with = "super::raw::place_if")]
     pub project: Option<PathBuf>,
 }
 

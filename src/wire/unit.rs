@@ -1,10 +1,12 @@
 //! A unit: one long-running thing, as told in `run.json`, every `--json` and on the wire.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use super::raw;
 use crate::id::UnitId;
 use crate::os::Identity;
 use crate::terminal::Terminal;
@@ -192,8 +194,10 @@ impl Presence {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Script {
     /// Where it was found; none for an inline command.
+    #[serde(serialize_with = "raw::shown_if")]
     pub path: Option<PathBuf>,
-    /// SHA-256 of the file's contents, or of the command string; 64 hex digits.
+    /// SHA-256 of the file's contents, or of the command: of the string that the shell gets, or of the
+    /// words with a NUL byte between each two, which no word can hold. 64 hex digits.
     pub sha256: String,
 }
 
@@ -210,16 +214,16 @@ pub struct Git {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Logs {
     /// Everything a terminal would have shown, when the unit had one.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "raw::shown_if")]
     pub output: Option<PathBuf>,
     /// Standard output, byte for byte.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "raw::shown_if")]
     pub stdout: Option<PathBuf>,
     /// Standard error, byte for byte.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "raw::shown_if")]
     pub stderr: Option<PathBuf>,
     /// What the script logged itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "raw::shown_if")]
     pub events: Option<PathBuf>,
     /// Bytes of output that were kept first and dropped later: one run has a bound.
     #[serde(skip_serializing_if = "is_zero")]
@@ -311,8 +315,8 @@ pub struct Terms {
 }
 
 /// One unit. Unknown fields of a newer version are ignored, missing ones are defaults.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Value")] // see `read`
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(remote = "Self")] // the fields; see below for the whole
 #[allow(missing_docs, reason = "the names are the contract, and say what they hold")]
 pub struct Unit {
     pub id: UnitId,
@@ -324,10 +328,13 @@ pub struct Unit {
     pub description: String,
     pub status: Status,
     pub presence: Presence,
-    /// The command line for people; `argv` has the words.
+    /// The command line for people, as it can be pasted; `argv` has the words.
     pub command: String,
-    pub argv: Vec<String>,
+    #[serde(serialize_with = "raw::words")]
+    pub argv: Vec<OsString>,
+    #[serde(serialize_with = "raw::shown")]
     pub cwd: PathBuf,
+    #[serde(serialize_with = "raw::shown_if")]
     pub project: Option<PathBuf>,
     pub pid: Option<u32>,
     /// RFC 3339, UTC.
@@ -374,6 +381,35 @@ pub struct Unit {
     /// The terminal it was started from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub terminal: Option<Terminal>,
+}
+
+impl Serialize for Unit {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        struct Fields<'a>(&'a Unit);
+        impl Serialize for Fields<'_> {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                Unit::serialize(self.0, to)
+            }
+        }
+        #[derive(Serialize)]
+        struct Whole<'a> {
+            #[serde(flatten)]
+            fields: Fields<'a>,
+            raw: Map<String, Value>,
+        }
+        let raw = raw::of(self);
+        // The usual case is also the quick one.
+        if raw.is_empty() {
+            return Self::serialize(self, to);
+        }
+        Whole { fields: Fields(self), raw }.serialize(to)
+    }
+}
+
+impl<'a> Deserialize<'a> for Unit {
+    fn deserialize<D: Deserializer<'a>>(from: D) -> Result<Self, D::Error> {
+        Value::deserialize(from)?.try_into().map_err(serde::de::Error::custom) // see `read`
+    }
 }
 
 impl Unit {

@@ -5,6 +5,7 @@
 //! registered it (its terminal, or the agent that drives it) stands for it: when that is gone,
 //! nobody can complete the run any more.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use crate::cli::Outcome;
@@ -29,7 +30,7 @@ pub(crate) struct Register {
         trailing_var_arg = true,
         allow_hyphen_values = true
     )]
-    command: Vec<String>,
+    command: Vec<OsString>,
     /// The name people use
     #[arg(long)]
     name: Option<String>,

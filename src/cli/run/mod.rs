@@ -3,7 +3,9 @@
 
 mod by_hand;
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
+use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
 use clap::Subcommand;
@@ -11,7 +13,7 @@ use clap::Subcommand;
 use super::{Outcome, generate_script, logs, ps, start, stop};
 use crate::error::{Error, exit};
 use crate::run::{self, Plan, banner};
-use crate::{config, paths};
+use crate::{config, neutral, paths};
 
 /// Run a command in this terminal, and keep a record of it
 #[derive(Debug, clap::Args)]
@@ -51,7 +53,7 @@ pub(crate) struct Args {
         trailing_var_arg = true,
         allow_hyphen_values = true
     )]
-    command: Vec<String>,
+    command: Vec<OsString>,
 }
 
 /// Reserved words; `ig run -- status` runs a program of that name.
@@ -120,7 +122,8 @@ impl Args {
 
     /// A slip in an option of ours would be a program that nobody has.
     fn check_first_word(&self) -> Result<(), Error> {
-        let Some(first) = self.command.first().filter(|word| word.starts_with('-')) else {
+        let is_option = |word: &&OsString| word.as_bytes().starts_with(b"-");
+        let Some(first) = self.command.first().filter(is_option) else {
             return Ok(());
         };
         let words: Vec<_> = std::env::args_os().collect();
@@ -128,6 +131,7 @@ impl Args {
         if before.is_some_and(|word| word == "--") {
             return Ok(());
         }
+        let first = neutral::line(&first.to_string_lossy());
         let place = format!("ig run --help, or ig run -- {first} for a program of that name");
         Err(Error::usage(format!("`{first}` is no option of ig run")).next(place))
     }

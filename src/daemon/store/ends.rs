@@ -6,6 +6,7 @@ use super::signals::Emission;
 use super::{Sqlite, Store};
 use crate::id::UnitId;
 use crate::record::Folder;
+use crate::wire::raw;
 use crate::wire::signal::StreamEvent;
 use crate::wire::unit::Unit;
 
@@ -56,7 +57,7 @@ impl Store {
             return Ok(Vec::new());
         }
         let record = serde_json::to_string(&end.unit).unwrap_or_default();
-        let folder = end.folder.as_ref().map(|folder| folder.path().to_string_lossy());
+        let folder = end.folder.as_ref().map(|folder| raw::text(folder.path()));
         let sql = "INSERT OR REPLACE INTO ends (unit, life, ended_at, record, folder)
             VALUES (?1, ?2, ?3, ?4, ?5)";
         let ended_at = end.unit.ended_at.as_deref().unwrap_or_default();
@@ -76,7 +77,7 @@ impl Store {
         let mut query = self.db.prepare("SELECT record, folder FROM ends ORDER BY ended_at")?;
         let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let end = |(record, folder): (String, Option<String>)| {
-            Some((serde_json::from_str(&record).ok()?, folder.map(Folder::at)))
+            Some((serde_json::from_str(&record).ok()?, folder.map(|text| Folder::at(raw::path(&text)))))
         };
         Ok(rows.flatten().filter_map(end).collect())
     }
