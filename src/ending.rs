@@ -13,10 +13,16 @@ pub fn code(unit: &Unit) -> u8 {
     }
 }
 
-/// `exit code 3`, `signal 9`, or `killed` when nobody could see it.
+/// `SIGKILL`; of a signal that has no name, its number.
+pub fn signal(number: i32) -> String {
+    signal_hook::low_level::signal_name(number)
+        .map_or_else(|| format!("signal {number}"), str::to_owned)
+}
+
+/// `exit code 3`, `SIGKILL`, or `killed` when nobody could see it.
 pub fn words(code: Option<i32>, signal: Option<i32>) -> String {
     match (signal, code) {
-        (Some(signal), _) => format!("signal {signal}"),
+        (Some(number), _) => self::signal(number),
         (None, Some(code)) => format!("exit code {code}"),
         (None, None) => "killed".to_owned(),
     }

@@ -62,7 +62,11 @@ fn escape(letter: char, line: &mut String) {
         letter => {
             let mut room = [0; 4];
             let text = letter.encode_utf8(&mut room);
-            if neutral::line(text) == *text { line.push(letter) } else { bytes(text.as_bytes(), line) }
+            if neutral::line(text) == *text {
+                line.push(letter)
+            } else {
+                bytes(text.as_bytes(), line)
+            }
         }
     }
 }

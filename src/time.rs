@@ -1,4 +1,5 @@
-//! Moments as RFC 3339 in UTC, the one form used in files, on the wire and in `--json`.
+//! Moments: as RFC 3339 in UTC in files, on the wire and in `--json`, and as the clock on the wall
+//! shows them to people.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,22 +7,55 @@ use std::time::{Duration, SystemTime};
 pub fn rfc3339(at: SystemTime) -> String {
     let millis = micros(at) / 1000;
     let seconds = millis / 1000;
-    let (year, month, day) = date(seconds / 86_400);
-    let (hour, minute) = (seconds / 3600 % 24, seconds / 60 % 60);
-    let (second, milli) = (seconds % 60, millis % 1000);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
+    let milli = millis % 1000;
+    format!("{}.{milli:03}Z", written(seconds.cast_signed(), 'T'))
+}
+
+/// `at` on the clock of this machine, such as `2026-11-21 03:46:53`.
+pub fn local(at: SystemTime) -> String {
+    let seconds = (micros(at) / 1_000_000).cast_signed();
+    written(seconds + offset(seconds), ' ')
+}
+
+/// The moment in `text` on the clock of this machine; what is none is shown as it is.
+#[cfg(feature = "full")]
+pub fn local_of(text: &str) -> String {
+    parse(text).map_or_else(|| crate::neutral::line(text), local)
+}
+
+/// How far that clock is ahead of UTC, so many seconds after 1970, in seconds.
+pub fn offset(at: i64) -> i64 {
+    crate::run::unix::local_offset(at).unwrap_or(0)
+}
+
+/// Seconds of a day.
+pub const DAY: i64 = 86_400;
+
+fn written(seconds: i64, between: char) -> String {
+    let (year, month, day) = date(seconds.div_euclid(DAY));
+    let second = seconds.rem_euclid(DAY);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}{between}{hour:02}:{minute:02}:{second:02}")
 }
 
 /// Year, month and day, so many days after 1970 began. Years are counted from March, so that the
 /// leap day is the last one; 400 of them are 146,097 days.
-fn date(days: u64) -> (u64, u64, u64) {
+pub fn date(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468; // since March of the year 0
-    let day = days % 146_097;
+    let (age, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
     let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
     let day = day - (365 * year + year / 4 - year / 100);
     let month = (5 * day + 2) / 153; // 0 is March
-    let year = days / 146_097 * 400 + year + u64::from(month > 9);
+    let year = age * 400 + year + i64::from(month > 9);
     (year, (month + 2) % 12 + 1, day - (153 * month + 2) / 5 + 1)
+}
+
+/// The way back: days since 1970 began.
+pub fn days(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month > 2 { year } else { year - 1 };
+    let months = (month + 9) % 12; // 0 is March
+    let leaps = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    365 * year + leaps + (153 * months + 2) / 5 + day - 1 - 719_468
 }
 
 /// Now, as [`rfc3339`].
@@ -72,6 +106,8 @@ mod tests {
     fn every_day_is_the_right_one() {
         for day in (0..2_932_890).step_by(13).chain([59, 60, 11_016, 11_017, 2_932_889]) {
             let at = from_micros(day * 86_400_000_000 + 86_399_999_000);
+            let (year, month, date) = date(day.cast_signed());
+            assert_eq!(days(year, month, date), day.cast_signed());
             assert_eq!(rfc3339(at), humantime::format_rfc3339_millis(at).to_string());
         }
     }

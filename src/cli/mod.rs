@@ -139,15 +139,25 @@ fn parse() -> std::result::Result<Cli, clap::Error> {
 }
 
 /// Help and version go to stdout and succeed; a wrong command line ends with 2, or with 125 when
-/// it was `ig run`'s, whose other codes belong to the command it runs.
+/// it was that of `ig run COMMAND`, whose other codes belong to the command it runs.
 fn usage(error: &clap::Error) -> ExitCode {
+    let mut words = std::env::args_os().skip(1);
+    let ran = words.next().is_some_and(|verb| verb == "run");
+    let ran = ran && !words.next().is_some_and(|word| run::is_verb(&word.to_string_lossy()));
+    let code = if ran { exit::RUN_FAILED } else { exit::USAGE };
+    if error.kind() == clap::error::ErrorKind::InvalidUtf8 {
+        return fail(&no_text().code(code));
+    }
     let _ = error.print();
-    let ran = std::env::args_os().nth(1).is_some_and(|verb| verb == "run");
-    ExitCode::from(match (error.use_stderr(), ran) {
-        (false, _) => exit::OK,
-        (true, true) => exit::RUN_FAILED,
-        (true, false) => exit::USAGE,
-    })
+    ExitCode::from(if error.use_stderr() { code } else { exit::OK })
+}
+
+/// Commands and paths may be any bytes; what is left has to be text.
+fn no_text() -> Error {
+    let odd = std::env::args_os().find(|word| word.to_str().is_none()).unwrap_or_default();
+    let odd = crate::neutral::line(&odd.to_string_lossy());
+    Error::usage(format!("`{odd}` is not UTF-8 text, which is what is wanted there"))
+        .next("commands and paths may be any bytes, names and other values may not")
 }
 
 fn fail(error: &Error) -> ExitCode {

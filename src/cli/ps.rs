@@ -12,7 +12,7 @@ use crate::record::scope;
 use crate::start::kind;
 use crate::wire::reply::Units;
 use crate::wire::unit::{Kind, Unit};
-use crate::{paths, prune, secure_fs, time};
+use crate::{ending, paths, prune, secure_fs, time};
 
 /// List what runs now in this project
 #[derive(Debug, clap::Args)]
@@ -157,15 +157,11 @@ pub(crate) fn state(unit: &Unit) -> String {
     let word = unit.status.word();
     match (unit.status.is_terminal(), unit.exit_code, unit.signal) {
         (true, Some(code), _) if code != 0 => format!("{word} ({code})"),
-        (true, None, Some(signal)) => format!("{word} ({})", signal_name(signal)),
+        (true, None, Some(signal)) => format!("{word} ({})", ending::signal(signal)),
         (true, ..) => word.to_owned(),
         (false, ..) if unit.presence == crate::wire::unit::Presence::Active => word.to_owned(),
         (false, ..) => format!("{word}, {}", unit.presence.word()),
     }
-}
-
-fn signal_name(number: i32) -> String {
-    signal_hook::low_level::signal_name(number).map_or_else(|| number.to_string(), str::to_owned)
 }
 
 /// How long ago it started.
@@ -235,8 +231,8 @@ fn describe(unit: &Unit) {
         ),
         ("group", unit.terms.group.clone().unwrap_or_default()),
         ("restart", restarts(unit)),
-        ("started", format!("{} ({})", unit.started_at, age(unit))),
-        ("ended", unit.ended_at.clone().unwrap_or_default()),
+        ("started", format!("{} ({})", time::local_of(&unit.started_at), age(unit))),
+        ("ended", unit.ended_at.as_deref().map(time::local_of).unwrap_or_default()),
         ("dropped", missing(unit.logs.dropped_bytes, unit.logs.dropped_lines)),
         ("events", dropped_events(unit)),
         ("missed", missing(unit.logs.missed_bytes, unit.logs.missed_lines)),

@@ -102,7 +102,7 @@ const OPEN: &str = "{\"schema\":1,\"signals\":[\n";
 
 /// A signal for people: a line, and one for each line of a monitor.
 fn lines(signal: &Signal) -> Vec<String> {
-    let at = signal.at.get(..19).unwrap_or(&signal.at).replace('T', " ");
+    let at = time::local_of(&signal.at);
     let name = neutral::line(text(&signal.snapshot, "name").unwrap_or("-"));
     let head = format!("{at}  {name}");
     if let Some(digest) = &signal.digest {

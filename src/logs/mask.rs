@@ -8,6 +8,7 @@ mod shapes;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -62,7 +63,10 @@ impl Mask {
         }
         let listed = files.value(&SECRETS);
         let listed = listed.split_whitespace().map(|value| ("secret".to_owned(), value.to_owned()));
-        let own = std::env::vars().filter(|(name, _)| seals::is_secret(name));
+        let text = |(name, value): (OsString, OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        let own = std::env::vars_os().filter_map(text).filter(|(name, _)| seals::is_secret(name));
         let own = own.flat_map(|(name, value)| {
             seals::parts(&value).map(|part| (name.clone(), part.to_owned())).collect::<Vec<_>>()
         });

@@ -44,6 +44,11 @@ impl Identity {
     }
 }
 
+/// Tells this boot of the machine from all others.
+pub fn boot() -> String {
+    here::boot_id()
+}
+
 /// What the kernel tells of one process.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Process {

@@ -282,10 +282,22 @@ fn make(dir: &Path) -> io::Result<()> {
 }
 
 /// Whether the unit's own process lives, or its runner, which has the end to tell or a new start
-/// ahead, or who has to tell it in place of a runner that was killed.
+/// ahead, or who has to tell it in place of a runner that was killed; or it is a run by hand, which
+/// needs no process to be there.
 pub fn is_alive(unit: &Unit) -> bool {
     let processes = [&unit.process, &unit.runner, &unit.keeper];
-    processes.into_iter().flatten().any(crate::os::Identity::is_alive)
+    processes.into_iter().flatten().any(crate::os::Identity::is_alive) || waits_for_a_hand(unit)
+}
+
+/// How a run by hand (`ig run register`) is marked in its metadata: with the boot it belongs to.
+pub const BY_HAND: &str = "by_hand";
+
+/// Whether it is a run whose steps are done by hand. Between them no process of it need be alive, and
+/// the shell that registered it says nothing: an agent's lives for one command. So it is there until
+/// somebody completes it, or the machine is started anew.
+pub fn waits_for_a_hand(unit: &Unit) -> bool {
+    let boot = unit.metadata.get(BY_HAND).and_then(serde_json::Value::as_str);
+    boot.is_some_and(|boot| !unit.status.is_terminal() && boot == crate::os::boot())
 }
 
 fn is_id(name: &std::ffi::OsStr) -> bool {

@@ -3,26 +3,50 @@
 
 use std::time::Duration;
 
-use crate::time;
 use crate::wire::unit::Unit;
+use crate::{ending, neutral, time};
 
 /// Columns of every rule.
 const WIDTH: usize = 62;
 
-/// Before the command starts.
-pub fn header(unit: &Unit) -> String {
+/// Whether there is a daemon that could pass the output on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    /// It answers.
+    Served,
+    /// It is being started.
+    Coming,
+    /// There is none, and none is to be started.
+    Nobody,
+    /// It is not to be told.
+    Untold,
+}
+
+impl News {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Served => "Logs:   streaming to daemon\n",
+            Self::Coming => "Logs:   streaming to daemon, which is being started\n",
+            Self::Nobody => "Logs:   kept here, not streamed: no daemon is running\n",
+            Self::Untold => "Logs:   kept here, not streamed: the daemon is not told\n",
+        }
+    }
+}
+
+/// Before the command starts; `news` is who hears its output besides.
+pub fn header(unit: &Unit, news: News) -> String {
     let hash = short_hash(unit);
     let script = unit.script.path.as_ref().map(|path| path.display().to_string());
     let what = match &script {
-        Some(path) => format!("Script: {} (hash: {hash})", one_line(path)),
-        None => format!("Run:    {} (hash: {hash})", one_line(&unit.command)),
+        Some(path) => format!("Script: {} (hash: {hash})", neutral::line(path)),
+        None => format!("Run:    {} (hash: {hash})", neutral::line(&unit.command)),
     };
-    let logs = if unit.stream_logs { "Logs:   streaming to daemon\n" } else { "" };
+    let logs = if unit.stream_logs { news.words() } else { "" };
     format!(
         "{}\nID:     run_{}\n{what}\nTime:   {}\n{logs}Token:  {}\n{}\n",
         rule("IDLERGEAR RUN"),
         unit.id,
-        clock(&unit.started_at),
+        time::local_of(&unit.started_at),
         token(unit),
         "═".repeat(WIDTH),
     )
@@ -33,7 +57,7 @@ pub fn footer(unit: &Unit) -> String {
     let length = time::human(Duration::from_millis(unit.duration_ms.unwrap_or_default()));
     let end = match (unit.exit_code, unit.signal) {
         (Some(code), _) => format!("Exit: {code}"),
-        (None, Some(signal)) => format!("Signal: {signal}"),
+        (None, Some(signal)) => format!("Signal: {}", ending::signal(signal)),
         (None, None) => "Exit: unknown".to_owned(),
     };
     format!(
@@ -57,14 +81,4 @@ fn rule(title: &str) -> String {
     let start = format!("═══ {title} ");
     let rest = WIDTH.saturating_sub(start.chars().count());
     start + &"═".repeat(rest)
-}
-
-/// `2026-01-11 04:30:00`, in UTC as in the record.
-fn clock(at: &str) -> String {
-    at.get(..19).unwrap_or(at).replace('T', " ")
-}
-
-/// A name with a newline must not forge a line of ours.
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }

@@ -64,7 +64,8 @@ impl Plan {
             None => words,
         };
         let script = if inline.is_some() { None } else { find_script(&argv) };
-        let name = default_name(script.as_deref(), &inline.as_ref().unwrap_or(&argv[0]).to_string_lossy());
+        let name =
+            default_name(script.as_deref(), &inline.as_ref().unwrap_or(&argv[0]).to_string_lossy());
         Ok(Self {
             argv,
             name,

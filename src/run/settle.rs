@@ -30,7 +30,7 @@ impl End {
         Self { exit_code, signal, by_key: false, hung_up: false, leaves: false }
     }
 
-    /// `exit code 3`, `signal 9`.
+    /// `exit code 3`, `SIGKILL`.
     pub(super) fn words(self) -> String {
         ending::words(self.exit_code, self.signal)
     }

@@ -16,9 +16,9 @@ use super::plan::{Plan, is_script};
 use super::terminal::{self, Backup};
 use super::unix;
 use crate::error::{Error, Result, exit};
-use crate::neutral;
 use crate::record::index::Stream;
 use crate::wire::unit::{Kind, Unit};
+use crate::{neutral, quoting};
 
 /// A running command and where its output comes from.
 pub(super) struct Child {
@@ -84,7 +84,10 @@ pub(super) fn spawn(plan: &Plan, unit: &Unit) -> Result<Child> {
         }
         started => started,
     };
-    child.map_err(|cause| refused(program, &cause))
+    child.map_err(|cause| {
+        let error = refused(program, &cause);
+        if plan.inline.is_some() { wrong_shell(program, &error) } else { error }
+    })
 }
 
 /// Starts `command` with the arguments of `plan`'s.
@@ -183,12 +186,24 @@ fn non_blocking(fd: &OwnedFd) -> io::Result<()> {
     Ok(rustix::fs::fcntl_setfl(fd, flags | rustix::fs::OFlags::NONBLOCK)?)
 }
 
+/// The shell cannot be run that was to run a command given as one string: a setting is wrong, and the
+/// command is not to blame.
+fn wrong_shell(program: &OsStr, error: &Error) -> Error {
+    let shell = neutral::line(&program.to_string_lossy());
+    let cause = error.what().rsplit(": ").next().unwrap_or_default();
+    Error::new(format!("cannot run the shell `{shell}`, which is to run the command: {cause}"))
+        .next("another processes.execution.shell_path (ig config), or IDLERGEAR_SHELL")
+        .code(error.exit_code())
+}
+
 /// The codes that every shell uses: 127 not found, 126 found but not to be executed.
 fn refused(program: &OsStr, cause: &io::Error) -> Error {
     let path = Path::new(program);
-    let exists = path.exists();
+    // Without a slash it is looked for on PATH, and not here.
+    let is_path = program.as_bytes().contains(&b'/');
+    let exists = is_path && path.exists();
     let (code, words) = match cause.kind() {
-        ErrorKind::PermissionDenied if path.is_dir() => {
+        ErrorKind::PermissionDenied if exists && path.is_dir() => {
             (exit::NOT_EXECUTABLE, "it is a folder".to_owned())
         }
         ErrorKind::NotFound if exists => {
@@ -203,10 +218,15 @@ fn refused(program: &OsStr, cause: &io::Error) -> Error {
     };
     let program = neutral::line(&program.to_string_lossy());
     let error = Error::new(format!("cannot run `{program}`: {words}")).code(code);
+    let word = quoting::line(&[path.into()]);
     match cause.kind() {
         _ if !path.is_file() => error,
-        ErrorKind::PermissionDenied => error.next(format!("chmod +x {program}, or bash {program}")),
-        ErrorKind::NotFound => error.next(format!("bash {program}, or another first line")),
+        ErrorKind::NotFound if !is_path && is_script(path) => {
+            error.next(format!("./{word}, or bash {word}: a file of that name is here"))
+        }
+        _ if !is_path => error,
+        ErrorKind::PermissionDenied => error.next(format!("chmod +x {word}, or bash {word}")),
+        ErrorKind::NotFound => error.next(format!("bash {word}, or another first line")),
         _ => error,
     }
 }

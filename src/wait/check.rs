@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::spec::{Spec, Until};
+use crate::ending;
 use crate::logs::Row;
 use crate::neutral;
 use crate::os::{self, Identity};
@@ -173,7 +174,7 @@ fn end(status: std::process::ExitStatus) -> String {
     use std::os::unix::process::ExitStatusExt;
     status
         .code()
-        .map_or_else(|| format!("signal {}", status.signal().unwrap_or(0)), |code| code.to_string())
+        .map_or_else(|| ending::signal(status.signal().unwrap_or(0)), |code| code.to_string())
 }
 
 /// A port that the unit's own processes listen on: the wanted one, or the first. Somebody else's

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use crate::cli::Outcome;
-use crate::neutral;
 use crate::wire::reply::Message;
 use crate::wire::request::MessageList;
+use crate::{neutral, time};
 
 /// List the messages of this project, oldest first
 #[derive(Debug, clap::Args)]
@@ -56,16 +56,11 @@ fn show(message: &Message, from: &str) {
     let state = if message.read { "read" } else { "unread" };
     super::print(format_args!(
         "{}  {} -> {}  {state}",
-        clock(&message.at),
+        time::local_of(&message.at),
         neutral::line(if from.is_empty() { "somebody" } else { from }),
         neutral::line(to)
     ));
     for line in neutral::text(&message.text).lines() {
         super::print(format_args!("  {line}"));
     }
-}
-
-/// Date and time without what nobody reads.
-pub(super) fn clock(at: &str) -> String {
-    at.get(..19).unwrap_or(at).replace('T', " ")
 }

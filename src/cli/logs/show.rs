@@ -103,8 +103,9 @@ impl Printer {
 
 fn line(row: &Row) -> Cow<'_, str> {
     let Some(level) = &row.level else { return row.text() };
-    let at = moment(row).and_then(|at| at.get(11..19).map(str::to_owned));
-    format!("{} {level:<8} {}", at.as_deref().unwrap_or("--:--:--"), row.text()).into()
+    let at = row.at.map(|at| time::local(time::from_micros(at)));
+    let at = at.as_deref().and_then(|at| at.get(11..)).unwrap_or("--:--:--");
+    format!("{at} {level:<8} {}", row.text()).into()
 }
 
 fn moment(row: &Row) -> Option<String> {

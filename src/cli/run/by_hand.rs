@@ -1,24 +1,27 @@
 //! `ig run register`, `stream`, `complete`: the three steps of a run by hand, for commands that
 //! cannot be wrapped.
 //!
-//! Between the steps no process of the run need be alive, so the one around the shell that
-//! registered it (its terminal, or the agent that drives it) stands for it: when that is gone,
-//! nobody can complete the run any more.
+//! Between the steps no process of the run need be alive, and the shell that registered it may end at
+//! once. So it is pending until its output is streamed or it is completed, whoever does it, or the
+//! machine is started anew: see [`waits_for_a_hand`].
+//!
+//! [`waits_for_a_hand`]: crate::record::waits_for_a_hand
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::process::ExitCode;
+use std::time::SystemTime;
+
+use rustix::fs::{FlockOperation, flock};
 
 use crate::cli::Outcome;
 use crate::error::{Error, Result};
 use crate::os::{self, Identity};
 use crate::record::output::Reader;
-use crate::record::{Folder, register, scope};
+use crate::record::{BY_HAND, Folder, register, scope};
 use crate::run::{Plan, banner, kept, stream};
-use crate::wire::unit::{Kind, Status, Unit};
+use crate::wire::unit::{EndSource, Kind, Logs, Status, Unit};
 use crate::{autostart, paths, time};
-
-/// How it is marked in the record.
-const MARK: &str = "by_hand";
 
 /// Register a run that you start yourself; prints its id
 #[derive(Debug, clap::Args)]
@@ -52,8 +55,7 @@ impl Register {
         unit.script.path.clone_from(&plan.script);
         let script = plan.script_text();
         unit.script.sha256 = plan.sha256_of(script.as_deref());
-        unit.metadata.insert(MARK.to_owned(), true.into());
-        unit.runner = around();
+        unit.metadata.insert(BY_HAND.to_owned(), os::boot().into());
         let (folder, warning) = Folder::create(&mut unit)?;
         crate::run::warn(warning.as_ref());
         if let Some(text) = script {
@@ -71,13 +73,6 @@ impl Register {
     }
 }
 
-/// The process around the shell that called us; the shell itself when nothing is known above it.
-fn around() -> Option<Identity> {
-    let shell = rustix::process::getppid()?.as_raw_pid().try_into().ok()?;
-    let above = os::parent(shell).filter(|pid| *pid > 1);
-    above.and_then(Identity::of).or_else(|| Identity::of(shell))
-}
-
 /// Copy stdin to stdout and keep it as the output of a run made with `register`
 #[derive(Debug, clap::Args)]
 pub(crate) struct Stream {
@@ -87,23 +82,30 @@ pub(crate) struct Stream {
 
 impl Stream {
     pub(crate) fn run(self) -> Outcome {
-        let (mut unit, folder) = match registered(&self.id) {
-            Ok(found) => found,
+        let folder = match registered(&self.id) {
+            Ok(folder) => folder,
             Err(error) => return Ok(stream::pass_on(&error)),
         };
-        unit.status = Status::Running;
-        unit.logs.stdout = Some(folder.file("stdout.log"));
-        unit.process = Identity::own();
-        unit.pid = Some(std::process::id());
-        crate::run::warn(save(&folder, &unit).err().as_ref());
-        let mut logs = unit.logs;
+        let begun = change(&folder, |unit| {
+            unit.status = Status::Running;
+            unit.logs.stdout = Some(folder.file("stdout.log"));
+            unit.process = Identity::own();
+            unit.pid = Some(std::process::id());
+        });
+        let mut logs = match begun {
+            Ok(unit) => unit.logs,
+            Err(error) if is_complete(&folder) => return Ok(stream::pass_on(&error)),
+            // The output may be kept all the same.
+            Err(error) => {
+                crate::run::warn(Some(&error));
+                Logs::default()
+            }
+        };
         stream::keep(&folder, Reader::line_count(folder.path()), &mut logs);
         // Whoever completed it meanwhile has the last word.
-        let mut unit = folder.load()?;
-        if unit.ended_at.is_none() {
-            (unit.process, unit.pid, unit.logs) = (None, None, logs);
-            save(&folder, &unit)?;
-        }
+        let ended =
+            change(&folder, |unit| (unit.process, unit.pid, unit.logs) = (None, None, logs));
+        crate::run::warn(ended.err().filter(|_| !is_complete(&folder)).as_ref());
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -120,37 +122,52 @@ pub(crate) struct Complete {
 
 impl Complete {
     pub(crate) fn run(self) -> Outcome {
-        let (mut unit, folder) = registered(&self.id)?;
-        crate::record::events::apply(&folder.events(), &mut unit);
-        unit.exit_code = Some(self.exit_code);
-        unit.end = Some(crate::wire::unit::EndSource::Itself);
-        unit.process = None;
-        unit.status = Status::of_end(unit.exit_code, None);
-        unit.ended_at = Some(time::now());
-        let started = time::parse(&unit.started_at);
-        let length = started.and_then(|at| std::time::SystemTime::now().duration_since(at).ok());
-        unit.duration_ms = length.and_then(|length| u64::try_from(length.as_millis()).ok());
-        save(&folder, &unit)?;
+        let folder = registered(&self.id)?;
+        let unit = change(&folder, |unit| {
+            crate::record::events::apply(&folder.events(), unit);
+            (unit.process, unit.pid) = (None, None);
+            unit.exit_code = Some(self.exit_code);
+            unit.end = Some(EndSource::Itself);
+            unit.status = Status::of_end(unit.exit_code, None);
+            unit.ended_at = Some(time::now());
+            let started = time::parse(&unit.started_at);
+            let length = started.and_then(|at| SystemTime::now().duration_since(at).ok());
+            unit.duration_ms = length.and_then(|length| u64::try_from(length.as_millis()).ok());
+        })?;
         eprint!("{}", banner::footer(&unit));
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// The record as it was written, of a run made by hand that nobody completed yet.
-fn registered(id: &str) -> Result<(Unit, Folder)> {
+/// The folder of a run made by hand that nobody completed yet.
+fn registered(id: &str) -> Result<Folder> {
     let (found, folder) = scope::find(id)?;
-    let unit = folder.load()?;
-    if !unit.metadata.contains_key(MARK) {
+    if !found.metadata.contains_key(BY_HAND) {
         return Err(Error::new(format!("the record of `{}` is kept by its own process", found.id))
             .next("ig run register COMMAND"));
     }
-    if unit.ended_at.is_some() {
-        return Err(Error::new(format!("`{}` is complete already", found.id))
-            .next("ig run register COMMAND"));
-    }
-    Ok((unit, folder))
+    if found.status.is_terminal() { Err(complete(&found)) } else { Ok(folder) }
 }
 
-fn save(folder: &Folder, unit: &Unit) -> Result<()> {
-    folder.save(unit).map_err(|e| Error::io("write", folder.file("run.json"), &e))
+fn complete(unit: &Unit) -> Error {
+    Error::new(format!("`{}` is complete already", unit.id)).next("ig run register COMMAND")
+}
+
+/// Changes the record, unless it tells of an end already: of two who complete a run, the first has
+/// the word. The lock is gone with us.
+fn change(folder: &Folder, change: impl FnOnce(&mut Unit)) -> Result<Unit> {
+    let _lock = File::open(folder.path()).inspect(|file| {
+        let _ = flock(file, FlockOperation::LockExclusive);
+    });
+    let mut unit = folder.load()?;
+    if unit.ended_at.is_some() {
+        return Err(complete(&unit));
+    }
+    change(&mut unit);
+    folder.save(&unit).map_err(|e| Error::io("write", folder.file("run.json"), &e))?;
+    Ok(unit)
+}
+
+fn is_complete(folder: &Folder) -> bool {
+    folder.load().is_ok_and(|unit| unit.ended_at.is_some())
 }

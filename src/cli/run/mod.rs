@@ -12,8 +12,9 @@ use clap::Subcommand;
 
 use super::{Outcome, generate_script, logs, ps, start, stop};
 use crate::error::{Error, exit};
-use crate::run::{self, Plan, banner};
-use crate::{config, neutral, paths};
+use crate::run::banner::{self, News};
+use crate::run::{self, Plan};
+use crate::{config, neutral, paths, socket};
 
 /// Run a command in this terminal, and keep a record of it
 #[derive(Debug, clap::Args)]
@@ -70,6 +71,11 @@ enum Verb {
     Complete(by_hand::Complete),
 }
 
+/// Whether `ig run WORD` is a command of its own.
+pub(crate) fn is_verb(word: &str) -> bool {
+    Verb::has_subcommand(word)
+}
+
 impl Args {
     pub(crate) fn run(mut self) -> Outcome {
         match self.verb.take() {
@@ -93,7 +99,7 @@ impl Args {
         let plan = self.plan()?;
         let (unit, end) = run::run(&plan, |unit| {
             if show {
-                run::show(&banner::header(unit));
+                run::show(&banner::header(unit, news(&plan)));
             }
         })?;
         if show {
@@ -136,11 +142,12 @@ impl Args {
         Err(Error::usage(format!("`{first}` is no option of ig run")).next(place))
     }
 
-    /// `ig run ./train.sh --stream`: without `--`, a last `--stream` is ours.
+    /// `ig run ./train.sh --stream`: without `--`, a last `--stream` is ours. Not where it was asked
+    /// that nothing is said: whoever misses that word has to be told who took it.
     fn take_final_stream(&mut self) {
         let dashes = std::env::args_os().any(|word| word == "--");
         let ours = self.command.len() > 1 && self.command.last().is_some_and(|w| w == "--stream");
-        if ours && !dashes {
+        if ours && !dashes && !self.quiet {
             self.command.pop();
             self.stream = true;
         }
@@ -156,5 +163,15 @@ impl Args {
             "never" => false,
             _ => std::io::stderr().is_terminal(),
         }
+    }
+}
+
+/// Who hears of the output of `plan`. The daemon was called just now, if it is to be told.
+fn news(plan: &Plan) -> News {
+    match (plan.register, plan.stream && socket::is_served()) {
+        (false, _) => News::Untold,
+        (true, true) => News::Served,
+        (true, false) if paths::no_autostart() => News::Nobody,
+        (true, false) => News::Coming,
     }
 }

@@ -77,7 +77,10 @@ impl Store {
         let mut query = self.db.prepare("SELECT record, folder FROM ends ORDER BY ended_at")?;
         let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let end = |(record, folder): (String, Option<String>)| {
-            Some((serde_json::from_str(&record).ok()?, folder.map(|text| Folder::at(raw::path(&text)))))
+            Some((
+                serde_json::from_str(&record).ok()?,
+                folder.map(|text| Folder::at(raw::path(&text))),
+            ))
         };
         Ok(rows.flatten().filter_map(end).collect())
     }
