@@ -63,9 +63,9 @@ fn escape(letter: char, line: &mut String) {
             let mut room = [0; 4];
             let text = letter.encode_utf8(&mut room);
             if neutral::line(text) == *text {
-                line.push(letter)
+                line.push(letter);
             } else {
-                bytes(text.as_bytes(), line)
+                bytes(text.as_bytes(), line);
             }
         }
     }

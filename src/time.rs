@@ -18,7 +18,6 @@ pub fn local(at: SystemTime) -> String {
 }
 
 /// The moment in `text` on the clock of this machine; what is none is shown as it is.
-#[cfg(feature = "full")]
 pub fn local_of(text: &str) -> String {
     parse(text).map_or_else(|| crate::neutral::line(text), local)
 }
@@ -64,7 +63,6 @@ pub fn now() -> String {
 }
 
 /// The moment in `text`, if it is RFC 3339.
-#[cfg(feature = "full")]
 pub fn parse(text: &str) -> Option<SystemTime> {
     humantime::parse_rfc3339_weak(text).ok()
 }

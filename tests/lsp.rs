@@ -175,7 +175,7 @@ fn a_server_on_a_port_starts_crashes_comes_back_and_stops() {
 
     world.crash(&id, Signal::SEGV);
     world.comes_to(&id, "error", 2);
-    assert_eq!(world.get(&id)["description"], "given up after 2 of 2: signal 11");
+    assert_eq!(world.get(&id)["description"], "given up after 2 of 2: SIGSEGV");
     world.nothing_is_left();
 }
 

@@ -74,15 +74,23 @@ fn a_run_by_hand_takes_its_code_and_ends_once() {
     assert!(stderr(&wrapped).contains("kept by its own process"), "{}", stderr(&wrapped));
 }
 
-/// Whoever registered it is gone with all that was around it: nobody can complete it any more.
+/// Whoever registered it says nothing by ending; what ends it unless somebody does is the machine.
 #[test]
-fn a_run_by_hand_does_not_outlive_its_terminal() {
+fn a_run_by_hand_outlives_its_terminal_but_not_its_boot() {
     let world = Sandbox::with_project();
     let inner = "exec bash -c 'ig run register make >id; true'; true";
     let output = world.bash(&format!("export IDLERGEAR_NO_DAEMON=1; bash -c {inner:?}; true"));
     assert!(output.status.success(), "{}", stderr(&output));
     let id = world.read("id").trim().to_owned();
-    wait_until("it is over", || unit(&world, &id)["status"] == "killed");
+    assert_eq!(unit(&world, &id)["status"], "pending");
+    let record = format!(".idlergear/runs/{id}/run.json");
+    let text = world.read(&record);
+    assert!(text.contains(&idlergear::os::boot()));
+    world.write(&record, &text.replace(&idlergear::os::boot(), "another boot"));
+    let ended = unit(&world, &id);
+    assert_eq!((&ended["status"], &ended["end"]), (&"killed".into(), &"unknown".into()));
+    let late = ig(&world, &["run", "complete", &id]).output().unwrap();
+    assert_eq!(late.status.code(), Some(1), "{}", stderr(&late));
 }
 
 /// The first header and footer were shown in a conversation; an agent looks the token up.
@@ -90,7 +98,8 @@ fn a_run_by_hand_does_not_outlive_its_terminal() {
 fn header_and_footer_tell_which_run_of_which_script() {
     let world = Sandbox::with_project();
     world.program("train.sh", "#!/bin/sh\necho trained; exit 3\n");
-    let output = ig(&world, &["run", "--banner", "./train.sh", "--stream"]).output().unwrap();
+    world.ok(&["daemon", "start"]);
+    let output = world.ig(&["run", "--banner", "./train.sh", "--stream"]);
     assert_eq!((stdout(&output).as_str(), output.status.code()), ("trained\n", Some(3)));
     let shown = stderr(&output);
     let lines: Vec<&str> = shown.lines().collect();

@@ -106,7 +106,7 @@ fn header_and_footer_frame_the_output_on_stderr() {
         "═══ IDLERGEAR RUN ═══",
         &format!("ID:     run_{}", unit["id"].as_str().unwrap()),
         &format!("train.sh (hash: {hash})"),
-        "Logs:   streaming to daemon",
+        "Logs:   kept here, not streamed: the daemon is not told",
         "═══ COMPLETE ═══",
         "Exit: 0 | Duration: ",
         &format!("ig:{}@{hash}", unit["id"].as_str().unwrap()),

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::kinds;
 use crate::os::{self, Identity};
+use crate::record::gap::size;
 use crate::wire::unit::Unit;
 use crate::{record, time};
 
@@ -63,40 +64,8 @@ pub(crate) fn cpu(unit: &Unit) -> String {
     percent.map(|percent| format!("{percent:.1}%")).unwrap_or_default()
 }
 
-/// `340M`.
+/// `340.2 MB`, as every size is told.
 pub(crate) fn memory(unit: &Unit) -> String {
     let bytes = unit.metadata.get("resources").and_then(|r| r.get("memory_bytes")?.as_u64());
     bytes.map(size).unwrap_or_default()
-}
-
-fn size(bytes: u64) -> String {
-    const UNITS: [(&str, u64); 3] = [("G", 1 << 30), ("M", 1 << 20), ("K", 1 << 10)];
-    for (name, unit) in UNITS {
-        if bytes >= 10 * unit || (bytes >= unit && name == "K") {
-            return format!("{}{name}", bytes / unit);
-        }
-        if bytes >= unit {
-            return format!("{}.{}{name}", bytes / unit, bytes % unit * 10 / unit);
-        }
-    }
-    format!("{bytes}B")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::size;
-
-    #[test]
-    fn sizes_are_short() {
-        let cases = [
-            (0, "0B"),
-            (4096, "4K"),
-            (1 << 20, "1.0M"),
-            (356_515_840, "340M"),
-            (1_610_612_736, "1.5G"),
-        ];
-        for (bytes, text) in cases {
-            assert_eq!(size(bytes), text);
-        }
-    }
 }

@@ -143,12 +143,11 @@ fn set_handler(signal: i32, handler: usize) {
 /// system is set up. None where the C library cannot tell.
 pub(crate) fn local_offset(at: i64) -> Option<i64> {
     let mut local = MaybeUninit::uninit();
-    let at = at.try_into().ok()?;
     // SAFETY: reads the one and writes the other, both ours; and nobody in this program changes the
     // environment, where `TZ` stands.
     let answer = unsafe { libc::localtime_r(&raw const at, local.as_mut_ptr()) };
     // SAFETY: what was answered is `local`, filled.
-    (!answer.is_null()).then(|| unsafe { local.assume_init() }.tm_gmtoff.into())
+    (!answer.is_null()).then(|| unsafe { local.assume_init() }.tm_gmtoff)
 }
 
 /// Signals that are held back, to be asked for one by one.

@@ -23,8 +23,9 @@ pub(super) fn yes(unknown: &[Subject]) -> Result<bool> {
     for subject in unknown {
         text.push_str(&shown(subject));
     }
-    let which = if unknown.len() == 1 { "this file" } else { "these files" };
-    let question = format!("{text}ig can run what {which} say. Trust {which}? [y/N] ");
+    let one = unknown.len() == 1;
+    let (which, say) = if one { ("this file", "says") } else { ("these files", "say") };
+    let question = format!("{text}ig can run what {which} {say}. Trust {which}? [y/N] ");
     let failed = |e: io::Error| Error::new(format!("cannot ask on the terminal: {e}"));
     io::stderr().write_all(question.as_bytes()).map_err(failed)?;
     let mut answer = String::new();

@@ -48,6 +48,7 @@ pub(crate) fn shown<S: Serializer>(bytes: &impl AsRef<OsStr>, to: S) -> Result<S
 }
 
 /// The same where there may be none.
+#[allow(clippy::ref_option, reason = "serde passes references")]
 pub(super) fn shown_if<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
     path.as_ref().map(|path| path.to_string_lossy()).serialize(to)
 }
@@ -78,6 +79,7 @@ pub(super) mod place_if {
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+    #[allow(clippy::ref_option, reason = "serde passes references")]
     pub(in crate::wire) fn serialize<S: Serializer>(
         path: &Option<PathBuf>,
         to: S,

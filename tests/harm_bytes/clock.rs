@@ -24,7 +24,7 @@ fn said(world: &Sandbox, args: &[&str]) -> String {
 /// The clock in `ZONE`, so many seconds after `at` in RFC 3339.
 fn clock(at: &str, plus: u64) -> String {
     let at = time::parse(at).unwrap() + std::time::Duration::from_secs(plus);
-    let ahead = at - std::time::Duration::from_secs(4 * 3600 + 30 * 60);
+    let ahead = at - std::time::Duration::from_mins(270);
     time::rfc3339(ahead)[..19].replace('T', " ")
 }
 

@@ -77,11 +77,10 @@ fn the_shell_library_and_generated_scripts_pass_them_on() {
     assert_eq!(run(bash.args(["-c", script, "bash"]).arg(os(ODD))).stdout, ODD);
     assert_eq!(last(&world)["raw"]["argv"][2], ODD_HEX);
     run(alone(&world, "ig").args(["gen", "script", "show", "--command", "printf %s"]));
-    for ours in [world.project().join("scripts/show.sh")] {
-        assert_eq!(run(alone(&world, ours.to_str().unwrap()).arg(os(ODD))).stdout, ODD);
-        let raw = last(&world)["raw"]["argv"].clone();
-        assert_eq!(raw.as_array().unwrap().last().unwrap(), ODD_HEX);
-    }
+    let made = world.project().join("scripts/show.sh");
+    assert_eq!(run(alone(&world, made.to_str().unwrap()).arg(os(ODD))).stdout, ODD);
+    let raw = last(&world)["raw"]["argv"].clone();
+    assert_eq!(raw.as_array().unwrap().last().unwrap(), ODD_HEX);
 }
 
 #[test]
@@ -186,7 +185,8 @@ fn the_daemon_knows_units_in_a_project_with_any_name() {
     let script = "source \"$(ig lib --path)\"; idlergear_register helper; idlergear_log hello
         ig logs helper; ig daemon send --to web hi; idlergear_unregister";
     let output = odd.command("bash").args(["-c", script]).output().unwrap();
-    assert_eq!(stdout(&output), "hello\n", "{}", stderr(&output));
+    let said = stdout(&output);
+    assert!(said.contains(" hello\n") && said.ends_with("sent to web\n"), "{said}");
     odd.ok(&["daemon", "restart"]);
     let listed = odd.json(&["ps", "--json"]);
     assert_eq!(listed["units"][0]["id"], id.trim());

@@ -95,6 +95,7 @@ impl Sandbox {
             .env("TMPDIR", self.home().join("tmp"))
             .env("XDG_RUNTIME_DIR", self.home().join("run"))
             .env("USER", "tester")
+            .env("TZ", "UTC")
             .env("LANG", "C.UTF-8")
             .env("TERM", "xterm-256color");
     }
