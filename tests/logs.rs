@@ -50,7 +50,7 @@ fn wrong_questions_are_refused_with_a_way_out() {
     let world = ran("true");
     for (args, word) in [
         (["--grep", "("], "no regular expression"),
-        (["--since", "soon"], "no time"),
+        (["--since", "soon"], "cannot read `soon` as a time"),
         (["--range", "9:1"], "ends before it begins"),
         (["--range", "x:"], "no line number"),
     ] {

@@ -174,7 +174,8 @@ fn a_project_with_any_name_keeps_its_records() {
 #[test]
 fn the_daemon_knows_units_in_a_project_with_any_name() {
     let odd = Odd::new();
-    let id = odd.ok(&["start", "web", "--", "sh", "-c", "echo up; exec sleep 60"]);
+    let script = "echo up; until [ -e end ]; do sleep 0.05; done; exit 3";
+    let id = odd.ok(&["start", "web", "--", script]);
     wait_until("it is up", || odd.ok(&["logs", "web"]) == "up\n");
     wait_until("the daemon lists it", || {
         odd.json(&["daemon", "agents", "--json"])["agents"][0]["id"] == id.trim()
@@ -190,7 +191,7 @@ fn the_daemon_knows_units_in_a_project_with_any_name() {
     odd.ok(&["daemon", "restart"]);
     let listed = odd.json(&["ps", "--json"]);
     assert_eq!(listed["units"][0]["id"], id.trim());
-    odd.ok(&["stop", "web"]);
+    fs::write(odd.project.join("end"), "").unwrap();
     wait_until("its end is told", || {
         let signals = odd.ok(&["signals", "--peek", "--json"]);
         signals.contains(id.trim())

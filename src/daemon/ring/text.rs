@@ -113,7 +113,7 @@ mod tests {
         assert_eq!(notice.title, "web failed: exit code 1 after 12m 05s");
         assert_eq!(notice.body, "/srv/shop\nig logs web");
         (web.status, web.exit_code, web.signal) = (Status::Killed, None, Some(9));
-        assert_eq!(Notice::of(&web).title, "web killed: signal 9 after 12m 05s");
+        assert_eq!(Notice::of(&web).title, "web killed: SIGKILL after 12m 05s");
         assert_eq!(
             Notice::of(&unit("web", Status::Completed)).title,
             "web completed after 12m 05s"
