@@ -8,6 +8,8 @@ mod support;
 #[path = "daemon/raw.rs"]
 mod raw;
 
+#[path = "harm_daemon/database.rs"]
+mod database;
 #[path = "harm_daemon/ends.rs"]
 mod ends;
 #[path = "harm_daemon/letters.rs"]

@@ -8,8 +8,10 @@ mod digests;
 mod ends;
 mod file;
 mod lives;
+mod salvage;
 mod sessions;
 mod signals;
+mod wal;
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -61,7 +63,7 @@ impl Store {
     /// Opens the file at `path`. The second value says, once, what could not be used.
     pub(super) fn open(path: &Path) -> (Self, Option<String>) {
         match file::open(path) {
-            Ok(db) => (Self { db, lasts: true }, None),
+            Ok((db, notice)) => (Self { db, lasts: true }, notice),
             Err(cause) if cause.is_final() => Self::in_memory(path, &cause),
             Err(cause) => Self::anew(path, &cause),
         }
@@ -70,13 +72,20 @@ impl Store {
     /// Sets what is there aside and begins a new file.
     fn anew(path: &Path, cause: &Unusable) -> (Self, Option<String>) {
         let Ok(aside) = file::set_aside(path) else { return Self::in_memory(path, cause) };
-        let note = format!(
-            "`{}` could not be used ({cause}); it is kept as `{}`, and a new one was begun",
-            path.display(),
-            aside.display()
-        );
         match file::open(path) {
-            Ok(db) => (Self { db, lasts: true }, Some(note)),
+            Ok((db, _)) => {
+                let with = match file::take_over(&db, &aside) {
+                    0 => String::new(),
+                    1 => " with the one row of it that can be read".to_owned(),
+                    rows => format!(" with the {rows} rows of it that can be read"),
+                };
+                let note = format!(
+                    "`{}` could not be used ({cause}); it is kept as `{}`, and a new one was begun{with}",
+                    path.display(),
+                    aside.display()
+                );
+                (Self { db, lasts: true }, Some(note))
+            }
             Err(again) => Self::in_memory(path, &again),
         }
     }

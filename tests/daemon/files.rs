@@ -49,9 +49,11 @@ fn what_is_no_database_of_ours_is_set_aside() {
 }
 
 #[test]
-fn an_empty_file_is_a_new_database() {
+fn an_empty_file_is_told_of_and_begun_anew() {
     let world = Sandbox::with_project();
-    assert_eq!(start_on(&world, |path| fs::write(path, "").unwrap()), "");
+    let said = start_on(&world, |path| fs::write(path, "").unwrap());
+    assert!(said.contains("it is empty") && said.contains("state.db.corrupt-1"), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
 }
 
 #[test]

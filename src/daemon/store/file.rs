@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use rusqlite::Connection;
 
-use super::Sqlite;
+use super::{Sqlite, salvage, wal};
 use crate::{secure_fs, time};
 
 /// `user_version`: grows with each change of the tables.
@@ -16,6 +16,9 @@ const APPLICATION: i64 = 0x6947_4431;
 
 /// What is set aside is called like the file, with this and a number behind it.
 const ASIDE: &str = ".corrupt-";
+
+/// The longest `state.db-wal` that is looked at: a thousand pages are moved into the file at a time.
+const LONGEST_WAL: u64 = 64 << 20;
 
 /// No database begins with a higher number, so that whole numbers of JSON (2^53) do for it.
 const FARTHEST: i64 = 1 << 52;
@@ -103,6 +106,10 @@ pub(super) fn begin_after(db: &Connection, path: &Path) -> Sqlite<()> {
     let written = aside(path).into_iter().filter_map(|old| old.metadata().ok()?.modified().ok());
     let latest = written.fold(SystemTime::now(), SystemTime::max);
     let number = i64::try_from(time::micros(latest)).unwrap_or(FARTHEST).min(FARTHEST);
+    let sql = "SELECT max(seq) FROM sqlite_sequence WHERE name IN ('signals', 'messages')";
+    let given: Option<i64> = db.query_row(sql, [], |row| row.get(0))?;
+    let number = number.max(given.unwrap_or_default());
+    db.execute("DELETE FROM sqlite_sequence WHERE name IN ('signals', 'messages')", [])?;
     let sql = "INSERT INTO sqlite_sequence (name, seq) VALUES ('signals', ?1), ('messages', ?1)";
     db.execute(sql, [number]).map(drop)
 }
@@ -123,6 +130,8 @@ fn aside(path: &Path) -> Vec<PathBuf> {
 pub(super) enum Unusable {
     Sqlite(rusqlite::Error),
     Foreign,
+    /// It was there, and nothing was in it.
+    Empty,
     Newer(i64),
     Folder,
     Place(std::io::Error),
@@ -150,6 +159,7 @@ impl std::fmt::Display for Unusable {
         match self {
             Self::Sqlite(error) => write!(f, "{error}"),
             Self::Foreign => f.write_str("it belongs to another program"),
+            Self::Empty => f.write_str("it is empty"),
             Self::Newer(version) => {
                 write!(f, "its version {version} is newer than ours, {VERSION}")
             }
@@ -165,17 +175,50 @@ impl From<rusqlite::Error> for Unusable {
     }
 }
 
-pub(super) fn open(path: &Path) -> Result<Connection, Unusable> {
+/// The database at `path`, and what is to be told of it: what was written last may be damaged, while
+/// the rest is good.
+pub(super) fn open(path: &Path) -> Result<(Connection, Option<String>), Unusable> {
     if path.is_dir() {
         return Err(Unusable::Folder);
     }
+    let is_new = fs::symlink_metadata(path).is_err();
     drop(secure_fs::append(path).map_err(Unusable::Place)?);
+    if !is_new && fs::metadata(path).is_ok_and(|meta| meta.len() == 0) {
+        return Err(Unusable::Empty);
+    }
+    let damage = if is_new { None } else { set_damaged_wal_aside(path) };
     let db = Connection::open(path)?;
     db.busy_timeout(Duration::from_secs(2))?;
     use_wal(&db)?;
     db.pragma_update(None, "synchronous", "NORMAL")?;
-    check(&db, path)?;
-    Ok(db)
+    check(&db, path, is_new)?;
+    if damage.is_some() {
+        // Numbers may have been given that nobody can read any more.
+        begin_after(&db, path)?;
+    }
+    Ok((db, damage))
+}
+
+/// Keeps a copy of what was written ahead, if it is damaged, before SQLite forgets what it cannot read
+/// of it; what it can stays. Returns what to tell.
+fn set_damaged_wal_aside(path: &Path) -> Option<String> {
+    let ahead = PathBuf::from(format!("{}-wal", path.display()));
+    let bytes = secure_fs::read(&ahead, LONGEST_WAL).ok().filter(|bytes| wal::is_damaged(bytes))?;
+    let suffix = format!("{}-wal", free_suffix(path));
+    let copy = PathBuf::from(format!("{}{suffix}", path.display()));
+    let kept = match secure_fs::replace(&copy, &bytes) {
+        Ok(()) => format!("a copy is kept as `{}`", copy.display()),
+        Err(error) => format!("it could not be copied: {error}"),
+    };
+    Some(format!(
+        "`{}` is damaged: messages and signals that were written last may be lost ({kept})",
+        ahead.display()
+    ))
+}
+
+/// Takes over what can be read of the database `aside`; returns how many rows that was.
+pub(super) fn take_over(db: &Connection, aside: &Path) -> usize {
+    salvage::salvage(db, aside, APPLICATION, VERSION)
 }
 
 /// The first switch to WAL takes a lock that the time-out does not always wait for.
@@ -194,7 +237,7 @@ fn use_wal(db: &Connection) -> Sqlite<()> {
 }
 
 /// Sound, ours, and of a version we know; an empty one is made ours.
-fn check(db: &Connection, path: &Path) -> Result<(), Unusable> {
+fn check(db: &Connection, path: &Path, is_new: bool) -> Result<(), Unusable> {
     let number = |name| db.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
     let sound: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if sound != "ok" {
@@ -202,7 +245,9 @@ fn check(db: &Connection, path: &Path) -> Result<(), Unusable> {
     }
     let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     match (number("application_id")?, number("user_version")?) {
-        (0, 0) if tables == 0 => make_ours(db, path).map_err(Unusable::from),
+        (0, 0) if tables == 0 && is_new => make_ours(db, path).map_err(Unusable::from),
+        // Of ours that much is in the file itself from the first moment on.
+        (0, 0) if tables == 0 => Err(Unusable::Empty),
         (APPLICATION, VERSION) => Ok(()),
         (APPLICATION, version @ 1..VERSION) => upgrade(db, version).map_err(Unusable::from),
         (APPLICATION, version) => Err(Unusable::Newer(version)),
@@ -218,7 +263,9 @@ fn make_ours(db: &Connection, path: &Path) -> Sqlite<()> {
     }
     change.pragma_update(None, "application_id", APPLICATION)?;
     change.pragma_update(None, "user_version", VERSION)?;
-    change.commit()
+    change.commit()?;
+    // Into the file itself: what is written ahead may get lost.
+    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }
 
 /// From an older version to ours, in one step.
@@ -230,11 +277,20 @@ fn upgrade(db: &Connection, version: i64) -> Sqlite<()> {
     change.commit()
 }
 
+/// The first free `.corrupt-N` behind `path`, also in front of `-wal`.
+fn free_suffix(path: &Path) -> String {
+    let is_free = |suffix: &String| {
+        ["", "-wal"]
+            .iter()
+            .all(|end| fs::symlink_metadata(format!("{}{suffix}{end}", path.display())).is_err())
+    };
+    (1..10_000).map(|n| format!("{ASIDE}{n}")).find(is_free).unwrap_or_default()
+}
+
 /// Renames the file, and what SQLite keeps beside it, to the first free `state.db.corrupt-N`.
 pub(super) fn set_aside(path: &Path) -> std::io::Result<PathBuf> {
     let beside = |suffix: &str| PathBuf::from(format!("{}{suffix}", path.display()));
-    let free = (1..10_000).map(|n| format!("{ASIDE}{n}")).find(|s| !beside(s).exists());
-    let suffix = free.unwrap_or_default();
+    let suffix = free_suffix(path);
     fs::rename(path, beside(&suffix))?;
     for extra in ["-wal", "-shm"] {
         let _ = fs::rename(beside(extra), beside(&format!("{suffix}{extra}")));
