@@ -28,6 +28,18 @@ pub mod exit {
 /// `Result` with our [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// What sort of error it is, for callers that go on from it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// Nobody goes on from it.
+    #[default]
+    Other,
+    /// No unit is meant by these words.
+    NotFound,
+    /// More than one unit may be meant.
+    Ambiguous,
+}
+
 /// What went wrong, where, and what to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
@@ -35,12 +47,14 @@ pub struct Error {
     place: Option<String>,
     next: Option<String>,
     code: u8,
+    kind: ErrorKind,
 }
 
 impl Error {
     /// An error that ends with [`exit::FAILED`].
     pub fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), place: None, next: None, code: exit::FAILED }
+        let (place, next, kind) = (None, None, ErrorKind::Other);
+        Self { what: what.into(), place, next, code: exit::FAILED, kind }
     }
 
     /// An error in the command line: ends with [`exit::USAGE`].
@@ -72,6 +86,18 @@ impl Error {
     pub fn code(mut self, code: u8) -> Self {
         self.code = code;
         self
+    }
+
+    /// Sets what sort of error it is.
+    #[must_use]
+    pub fn of_kind(mut self, kind: ErrorKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// What sort of error it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
     }
 
     /// The exit code that this error ends the program with.

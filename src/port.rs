@@ -120,8 +120,11 @@ pub fn claim_fixed(wish: &Claim) -> Result<u16> {
 
 fn refusal(port: u16, owner: &Owner) -> Error {
     let way = match owner {
-        Owner::Claimed(claim) if claim.unit.is_some() => format!("ig stop {}, or ", claim.name),
-        Owner::Claimed(claim) => format!("kill {}, or ", claim.process.pid),
+        // By id: its name may be another's too, or it be of another project.
+        Owner::Claimed(claim) => match &claim.unit {
+            Some(id) => format!("ig stop {id}, or "),
+            None => format!("kill {}, or ", claim.process.pid),
+        },
         Owner::Process(process) => match unit_of(process.pid) {
             Some(unit) => format!("ig stop {}, or ", unit.id),
             None => format!("kill {}, or ", process.pid),
@@ -272,7 +275,7 @@ mod tests {
             |claim: &Claim| refusal(8000, &Owner::Claimed(Box::new(claim.clone()))).to_string();
         assert_eq!(
             text(&claim),
-            "port 8000 is taken by web (b3k9x0a1z, pid 4242)\n  try: ig stop web, or start with another PORT"
+            "port 8000 is taken by web (b3k9x0a1z, pid 4242)\n  try: ig stop b3k9x0a1z, or start with another PORT"
         );
         claim.unit = None;
         assert_eq!(

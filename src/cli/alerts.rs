@@ -5,10 +5,11 @@
 
 use std::process::ExitCode;
 
-use super::{Outcome, on_wire};
+use super::Outcome;
+use super::resolve::{self, Found};
 use crate::error::{Error, Result};
 use crate::neutral;
-use crate::record::{Folder, alerts, scope};
+use crate::record::{Folder, alerts};
 use crate::wire::client::Client;
 use crate::wire::request::{Request, UnitAlerts};
 use crate::wire::unit::{Alerts, Choice, Kind, Unit};
@@ -45,12 +46,11 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) fn run(self) -> Outcome {
         let choice = self.choice();
-        let unit = match scope::find(&self.id) {
-            Ok((unit, folder)) => filed(unit, &folder, choice)?,
-            Err(error) => match on_wire::find(&self.id) {
-                Some((client, unit)) => wired(client, unit, choice)?,
-                None => return Err(error),
-            },
+        let found = resolve::resolve(&self.id)?;
+        resolve::tell_place(found.unit());
+        let unit = match found {
+            Found::Recorded(unit, folder) => filed(*unit, &folder, choice)?,
+            Found::DaemonOnly(client, unit) => wired(client, *unit, choice)?,
         };
         if self.json {
             println!("{}", serde_json::to_string_pretty(&unit).unwrap_or_default());

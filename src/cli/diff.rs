@@ -6,12 +6,14 @@ use std::process::ExitCode;
 use serde_json::json;
 use similar::TextDiff;
 
-use super::{Outcome, ps};
+use super::{Outcome, ps, resolve};
+use crate::error::{Error, Result};
+use crate::r#gen::quote;
 use crate::logs::text;
-use crate::neutral;
-use crate::record::{Folder, scope, scripts};
+use crate::record::{self, Folder, scope, scripts};
 use crate::run::banner;
 use crate::wire::unit::Unit;
+use crate::{neutral, paths};
 
 /// The end of an output that is compared, bytes.
 const LIMIT: usize = 1 << 20;
@@ -24,8 +26,8 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
 pub(crate) struct Args {
     /// Id or name of the first
     a: String,
-    /// Id or name of the second
-    b: String,
+    /// Id or name of the second; without it, A is compared with the run of its name before
+    b: Option<String>,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -33,20 +35,20 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(self) -> Outcome {
-        let (first, second) = (scope::find(&self.a)?, scope::find(&self.b)?);
+        let (first, second) = self.pair()?;
         let script = compare(&script_of(&first), &script_of(&second), &first.0, &second.0);
         let [a, b] = [&first.1, &second.1].map(|folder| text::tail(folder, LIMIT));
         let output = compare(&a.0, &b.0, &first.0, &second.0);
+        let end = compare(&end_of(&first.0), &end_of(&second.0), &first.0, &second.0);
         let answer = if self.json {
             let ids = [&first.0.id, &second.0.id];
             let same = first.0.script.sha256 == second.0.script.sha256;
             let value = json!({
                 "a": ids[0], "b": ids[1], "same_script": same, "same_output": output.is_empty(),
-                "script": script, "output": output, "cut": a.1 || b.1,
+                "script": script, "end": end, "output": output, "cut": a.1 || b.1,
             });
             format!("{value:#}\n")
         } else {
-            let end = compare(&end_of(&first.0), &end_of(&second.0), &first.0, &second.0);
             [("script", script), ("end", end), ("output", output)].map(section).concat()
         };
         let _ = std::io::stdout().lock().write_all(answer.as_bytes());
@@ -55,6 +57,45 @@ impl Args {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+type Run = (Unit, Folder);
+
+impl Args {
+    /// Two runs, the older one first where only one was named.
+    fn pair(&self) -> Result<(Run, Run)> {
+        let first = resolve::find(&self.a)?;
+        let Some(b) = &self.b else {
+            let before = before(&first)?;
+            return Ok((before, first));
+        };
+        let second = resolve::find(b)?;
+        if first.0.id != second.0.id {
+            return Ok((first, second));
+        }
+        let (a, b, name) = (neutral::line(&self.a), neutral::line(b), scope::word(&first.0));
+        Err(Error::new(format!("`{a}` and `{b}` are the same run, {}", first.0.id)).next(format!(
+            "ig diff {}, which compares it with the one before",
+            quote::word(&name).unwrap_or_else(|_| first.0.id.to_string())
+        )))
+    }
+}
+
+/// The run of the same name before this one, in its project.
+fn before((unit, folder): &Run) -> Result<Run> {
+    let dir = folder.path().parent().unwrap_or(folder.path());
+    let mut runs = record::list(dir);
+    // The user's own folder holds runs of projects that could not be written to.
+    let is_shared = dir == paths::runs_dir(None);
+    runs.retain(|run| run.name == unit.name && (run.project == unit.project || !is_shared));
+    runs.retain(|run| run.id != unit.id && run.started_at <= unit.started_at);
+    record::sort(&mut runs);
+    let last = runs.pop().ok_or_else(|| {
+        let name = neutral::line(&unit.name);
+        Error::new(format!("there was no run of `{name}` before {}", unit.id)).next("ig run list")
+    })?;
+    let folder = record::folder_of(&last);
+    Ok((last, folder))
 }
 
 fn section((name, diff): (&str, String)) -> String {

@@ -14,11 +14,11 @@ mod generate_script;
 mod init;
 mod lib;
 mod logs;
-mod on_wire;
 mod output;
 mod port;
 mod prune;
 mod ps;
+mod resolve;
 mod run;
 mod session;
 mod signals;
@@ -33,6 +33,7 @@ mod wait;
 mod who;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args as _, Command, FromArgMatches, Parser, Subcommand};
 
@@ -167,3 +168,11 @@ fn fail(error: &Error) -> ExitCode {
 
 /// What a command ends with.
 pub(crate) type Outcome = Result<ExitCode>;
+
+/// How long something may take, as people type it: `90s`, `1m 30s`; a plain number is seconds.
+pub(crate) fn length(text: &str) -> std::result::Result<Duration, humantime::DurationError> {
+    match text.parse::<u32>() {
+        Ok(seconds) => Ok(Duration::from_secs(seconds.into())),
+        Err(_) => humantime::parse_duration(text),
+    }
+}

@@ -5,9 +5,8 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::Outcome;
+use super::{Outcome, resolve};
 use crate::logs::text;
-use crate::record::scope;
 
 /// As much as one answer holds, bytes.
 const LIMIT: usize = 64 * 1024;
@@ -24,7 +23,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(self) -> Outcome {
-        let (unit, folder) = scope::find_any(&self.id)?;
+        let (unit, folder) = resolve::find_any(&self.id)?;
         let (output, cut) = text::tail(&folder, LIMIT);
         if self.json {
             let answer = json!({

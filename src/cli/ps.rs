@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use super::{Outcome, figures, table};
+use super::{Outcome, figures, resolve, table};
 use crate::kinds::{ROOM, SIGNAL_ROOM};
 use crate::neutral::line;
 use crate::record::gap::size;
@@ -88,7 +88,7 @@ pub(crate) struct Status {
 impl Status {
     pub(crate) fn run(self) -> Outcome {
         if let Some(id) = &self.id {
-            let (mut unit, _) = scope::find_any(id)?;
+            let (mut unit, _) = resolve::find_any(id)?;
             figures::add(std::slice::from_mut(&mut unit));
             Look::default().at(&mut unit);
             if self.json {

@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::{Outcome, on_wire};
+use super::Outcome;
+use super::resolve::{self, Found};
 use crate::error::{Error, Result};
 use crate::os::{self, Identity};
 use crate::record::scope;
@@ -48,7 +49,7 @@ fn one(unit: &Unit, grace: Duration) -> Result<()> {
     let left = end(unit, grace)?;
     let name = neutral::line(&unit.name);
     if left.is_empty() {
-        eprintln!("stopped {name} ({})", unit.id);
+        eprintln!("stopped {name} ({}){}", unit.id, scope::far(unit).unwrap_or_default());
         return Ok(());
     }
     let named: Vec<String> = left
@@ -63,10 +64,9 @@ fn one(unit: &Unit, grace: Duration) -> Result<()> {
 
 /// Returns what could not be ended.
 fn end(unit: &Unit, grace: Duration) -> Result<Vec<Identity>> {
-    let is_live = !unit.status.is_terminal();
-    let on_wire =
-        if is_live && unit.logs.events.is_none() { on_wire::find(unit.id.as_str()) } else { None };
-    let Some((mut client, _)) = on_wire else { return stop::stop(unit, grace) };
+    let is_wired = !unit.status.is_terminal() && unit.logs.events.is_none();
+    let found = is_wired.then(|| resolve::resolve(unit.id.as_str()));
+    let Some(Ok(Found::DaemonOnly(mut client, _))) = found else { return stop::stop(unit, grace) };
     // Who asked is noted in a unit's folder, and it has none: the daemon has to know.
     client.be_patient(grace + MORE);
     let stopped: Stopped = client.call(&Request::UnitStop(UnitStop {
@@ -82,10 +82,7 @@ fn end(unit: &Unit, grace: Duration) -> Result<Vec<Identity>> {
 fn named(ids: &[String]) -> Result<Vec<Unit>> {
     let mut units: Vec<Unit> = Vec::new();
     for id in ids {
-        let unit = match scope::find(id) {
-            Ok((unit, _)) => unit,
-            Err(error) => on_wire::find(id).map(|(_, unit)| unit).ok_or(error)?,
-        };
+        let unit = resolve::resolve(id)?.unit().clone();
         if !units.iter().any(|known| known.id == unit.id) {
             units.push(unit);
         }

@@ -150,5 +150,6 @@ fn tell_unit(port: u16, unit: &Unit, tree: &[Identity], listening: &[u32]) {
         let mark = if listening.contains(&process.pid) { "  <- listens" } else { "" };
         println!("  {title:<8} {} {}{mark}", process.pid, line(&os::command_line(process.pid)));
     }
-    println!("  end it   ig stop {}", quote::word(&name).unwrap_or_else(|_| unit.id.to_string()));
+    let word = quote::word(&scope::word(unit)).unwrap_or_else(|_| unit.id.to_string());
+    println!("  end it   ig stop {word}");
 }

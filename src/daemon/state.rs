@@ -6,9 +6,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 
+use crate::error::{Error, ErrorKind};
 use crate::id::UnitId;
 use crate::record::events::{Event, apply_one};
-use crate::record::{self, Folder, lookup};
+use crate::record::lookup::{self, Asked};
+use crate::record::{self, Folder};
 use crate::wire::reply::{ErrorCode, RpcError};
 use crate::wire::request::Scope;
 use crate::wire::unit::{Alerts, EndSource, Status, Unit};
@@ -209,17 +211,27 @@ impl State {
         found
     }
 
-    /// The unit that `query` means: in `project` first, then anywhere.
+    /// The unit that `query` means: an id anywhere, a name or the beginning of an id in `project`.
     pub(super) fn find(&self, query: &str, project: Option<&Path>) -> Result<Unit, RpcError> {
-        if let Some(entry) = UnitId::parse(query).and_then(|id| self.entries.get(&id)) {
+        self.find_in(query, &Scope { project: project.map(PathBuf::from), all: false })
+    }
+
+    /// The same, of a name or the beginning of an id in `scope`.
+    pub(super) fn find_in(&self, query: &str, scope: &Scope) -> Result<Unit, RpcError> {
+        let asked = Asked::of(query);
+        if let Some(entry) = asked.id().and_then(|id| self.entries.get(&id)) {
+            asked.confirm(&entry.unit).map_err(|error| refusal(&error))?;
             return Ok(entry.unit.clone());
         }
-        let nearby = Scope { project: project.map(PathBuf::from), all: false };
-        let near = self.list(&nearby, true);
-        if !lookup::candidates(&near, query).is_empty() {
-            return pick(&near, query);
-        }
-        pick(&self.list(&Scope { project: None, all: true }, true), query)
+        let found = lookup::find(&self.list(scope, true), query).cloned();
+        found.map_err(|error| {
+            let is_far = error.kind() == ErrorKind::NotFound && !scope.all;
+            let all = Scope { project: None, all: true };
+            let far = is_far
+                .then(|| self.list(&all, true))
+                .and_then(|units| lookup::elsewhere(&units, query, scope.project.as_deref()));
+            refusal(&far.unwrap_or(error))
+        })
     }
 
     /// Who gets a message for all of `scope`: every live unit but the sender.
@@ -230,12 +242,13 @@ impl State {
     }
 }
 
-fn pick(units: &[Unit], query: &str) -> Result<Unit, RpcError> {
-    lookup::find(units, query).cloned().map_err(|error| {
-        let nobody = lookup::candidates(units, query).is_empty();
-        let code = if nobody { ErrorCode::NotFound } else { ErrorCode::Ambiguous };
-        RpcError::new(code, error.what())
-    })
+fn refusal(error: &Error) -> RpcError {
+    let code = match error.kind() {
+        ErrorKind::Ambiguous => ErrorCode::Ambiguous,
+        ErrorKind::NotFound => ErrorCode::NotFound,
+        ErrorKind::Other => ErrorCode::InvalidParams,
+    };
+    RpcError::new(code, error.what())
 }
 
 /// Whether a listing of `scope` covers `unit`.
@@ -325,13 +338,18 @@ mod tests {
     }
 
     #[test]
-    fn names_are_looked_up_here_first() {
+    fn names_are_looked_up_here_alone() {
         let (here, there) = (unit("web", Some("/a")), unit("web", Some("/b")));
         let state = with(&[here.clone(), there.clone(), unit("api", Some("/b"))]);
         let found = |query: &str| state.find(query, Some(Path::new("/a"))).map(|u| u.id);
         assert_eq!(found("web").unwrap(), here.id);
         assert_eq!(found(there.id.as_str()).unwrap(), there.id);
-        assert!(found("api").is_ok());
+        assert_eq!(found(&format!("ig:{}", there.id)).unwrap(), there.id);
+        let far = found("api").unwrap_err();
+        assert_eq!(far.code, ErrorCode::NotFound);
+        assert!(far.message.contains("`api` is not in this project; it is in /b as"), "{far:?}");
+        let all = state.find_in("api", &all()).unwrap();
+        assert_eq!(all.name, "api");
         assert_eq!(found("nobody").unwrap_err().code, ErrorCode::NotFound);
     }
 
@@ -341,6 +359,12 @@ mod tests {
         units[0].id = UnitId::parse("baaaa0001").unwrap();
         units[1].id = UnitId::parse("baaaa0002").unwrap();
         assert_eq!(with(&units).find("baaaa", None).unwrap_err().code, ErrorCode::Ambiguous);
+    }
+
+    #[test]
+    fn two_live_ones_of_one_name_are_ambiguous() {
+        let state = with(&[unit("x", None), unit("x", None)]);
+        assert_eq!(state.find("x", None).unwrap_err().code, ErrorCode::Ambiguous);
     }
 
     #[test]

@@ -68,6 +68,21 @@ pub fn note(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Where everything stood that ig made by the name of `name`, as far as that is known. It may be gone
+/// from there, or something else be in its place: see [`is`].
+pub fn places(name: &str) -> Vec<PathBuf> {
+    let begin = format!("{name}.");
+    let names = super::list(&list()).unwrap_or_default();
+    let links = names.into_iter().filter(|link| link.as_bytes().starts_with(begin.as_bytes()));
+    let said = links.filter_map(|link| super::read_link(&list().join(link)).ok());
+    said.filter_map(|said| {
+        // `MOMENT:DEVICE:PATH`
+        let path = said.as_os_str().as_bytes().splitn(3, |byte| *byte == b':').nth(2)?;
+        Some(PathBuf::from(OsStr::from_bytes(path)))
+    })
+    .collect()
+}
+
 /// Whether ig made what `meta` tells of, by the name of `name`.
 fn is_noted(name: &OsStr, meta: &Metadata) -> bool {
     let (link, says) = entry(name, meta);

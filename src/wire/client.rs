@@ -11,7 +11,7 @@ use super::frame::{self, FrameError};
 use super::read::{Fields, json, object};
 use super::reply::{ErrorCode, Event, Welcome};
 use super::request::Request;
-use crate::error::{Error, Result};
+use crate::error::{self, Error, Result};
 use crate::socket;
 
 /// How long a daemon may take to answer one call.
@@ -150,7 +150,12 @@ fn refusal(error: &Value) -> Error {
     let refusal = Error::new(message);
     match number.and_then(ErrorCode::from_number) {
         Some(ErrorCode::VersionMismatch) => refusal.next("ig daemon restart"),
-        Some(ErrorCode::NotFound) => refusal.next("ig daemon agents --all"),
+        Some(ErrorCode::NotFound) => {
+            refusal.next("ig daemon agents --all").of_kind(error::ErrorKind::NotFound)
+        }
+        Some(ErrorCode::Ambiguous) => {
+            refusal.next("the id of the one you mean").of_kind(error::ErrorKind::Ambiguous)
+        }
         _ => refusal,
     }
 }

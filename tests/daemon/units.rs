@@ -165,7 +165,13 @@ fn projects_are_apart_and_all_shows_all() {
     assert!(stderr(&none).contains("1 elsewhere\n  try: ig daemon agents --all"));
     let all = stdout(&there(&["daemon", "agents", "--all"]));
     assert!(all.contains("PROJECT") && all.contains("web"), "{all}");
-    assert!(there(&["daemon", "log", "web", "from afar"]).status.success());
+    // A name is good in its project only, an id anywhere.
+    let far = there(&["daemon", "log", "web", "from afar"]);
+    assert_eq!(far.status.code(), Some(1));
+    let id = world.json(&["daemon", "agents", "--json"])["agents"][0]["id"].clone();
+    let id = id.as_str().unwrap();
+    assert!(stderr(&far).contains(&format!("as {id} (running)")), "{}", stderr(&far));
+    assert!(there(&["daemon", "log", id, "from afar"]).status.success());
     assert_eq!(world.ok(&["daemon", "logs"]), "web | from afar\n");
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use new::Place;
 use show::{Form, Printer};
 
-use super::Outcome;
+use super::{Outcome, resolve};
 use crate::error::{Error, Result};
 use crate::logs::mask::Mask;
 use crate::logs::search::Pattern;
@@ -96,7 +96,7 @@ fn has_ended(folder: &Folder) -> bool {
 
 impl Args {
     pub(crate) fn run(self) -> Outcome {
-        let (unit, folder) = scope::find_any(&self.id)?;
+        let (unit, folder) = resolve::find_any(&self.id)?;
         if let Some(error) = scope::damage(&unit, &folder) {
             eprintln!("ig: {error}");
         }

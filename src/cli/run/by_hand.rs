@@ -14,11 +14,11 @@ use std::time::SystemTime;
 
 use rustix::fs::{FlockOperation, flock};
 
-use crate::cli::Outcome;
+use crate::cli::{Outcome, resolve};
 use crate::error::{Error, Result};
 use crate::os::{self, Identity};
 use crate::record::output::Reader;
-use crate::record::{BY_HAND, Folder, register, scope};
+use crate::record::{BY_HAND, Folder, register};
 use crate::run::{Plan, banner, kept, stream};
 use crate::wire::unit::{EndSource, Kind, Logs, Status, Unit};
 use crate::{autostart, paths, time};
@@ -141,7 +141,7 @@ impl Complete {
 
 /// The folder of a run made by hand that nobody completed yet.
 fn registered(id: &str) -> Result<Folder> {
-    let (found, folder) = scope::find(id)?;
+    let (found, folder) = resolve::find(id)?;
     if !found.metadata.contains_key(BY_HAND) {
         return Err(Error::new(format!("the record of `{}` is kept by its own process", found.id))
             .next("ig run register COMMAND"));

@@ -34,8 +34,7 @@ pub(super) fn handle(world: &mut World, params: EventSubscribe) -> Reply {
 
 /// The queue, and how many lines of history are in it.
 fn subscribe(world: &mut World, params: EventSubscribe) -> Answer<(Arc<Queue>, usize)> {
-    let project = params.scope.project.as_deref();
-    let unit = params.unit.map(|query| world.state.find(&query, project)).transpose()?;
+    let unit = params.unit.map(|query| world.state.find_in(&query, &params.scope)).transpose()?;
     let only = unit.as_ref().map(|unit| unit.id.clone());
     match &params.session {
         Some(session) => {

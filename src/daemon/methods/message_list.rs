@@ -27,7 +27,7 @@ pub(super) fn handle(world: &mut World, params: &MessageList) -> Answer<Messages
 fn wanted(world: &World, params: &MessageList) -> Answer<Wanted> {
     let scope = &params.scope;
     let recipient = match &params.agent {
-        Some(query) => Some(world.state.find(query, scope.project.as_deref())?.id.to_string()),
+        Some(query) => Some(world.state.find_in(query, scope)?.id.to_string()),
         None => None,
     };
     let everywhere = scope.all || recipient.is_some();
