@@ -6,6 +6,8 @@ mod support;
 
 #[path = "harm_names/lookup.rs"]
 mod lookup;
+#[path = "harm_names/up.rs"]
+mod up;
 
 #[path = "daemon/raw.rs"]
 #[allow(dead_code, reason = "each test file uses its own part of this")]

@@ -120,6 +120,11 @@ impl Wishes {
         self.ready = self.ready.take().or(spec);
     }
 
+    /// Whether a readiness check was asked for.
+    pub(crate) fn asks_for_ready(&self) -> bool {
+        self.ready.is_some()
+    }
+
     /// What was asked for and is not how `unit` runs; it needs a new start.
     pub(crate) fn lacking(&self, unit: &Unit) -> Vec<String> {
         let terms = &unit.terms;

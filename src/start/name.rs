@@ -12,9 +12,9 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use crate::error::{Error, Result};
-use crate::record::scope;
+use crate::record::{self, lookup, scope};
 use crate::wire::unit::Unit;
-use crate::{neutral, paths, secure_fs};
+use crate::{neutral, paths, secure_fs, stop};
 
 /// How long our turn is waited for: somebody who holds the lock and hangs must not hold up everybody.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -36,17 +36,32 @@ impl Names {
         Self { units: scope::here(), _lock: lock }
     }
 
-    /// The live unit that has `name`.
-    pub fn holder(&self, name: &str) -> Option<&Unit> {
-        self.units.iter().find(|unit| !unit.status.is_terminal() && unit.name == name)
+    /// The live units that have `name`: one at most of those that were started under this lock, but
+    /// what runs in terminals may be called as it likes.
+    pub fn holders(&self, name: &str) -> Vec<&Unit> {
+        let is_one = |unit: &&Unit| !unit.status.is_terminal() && unit.name == name;
+        self.units.iter().filter(is_one).collect()
+    }
+
+    /// The live unit that has `name`, if one has.
+    ///
+    /// # Errors
+    /// More than one has it.
+    pub fn holder(&self, name: &str) -> Result<Option<&Unit>> {
+        match self.holders(name).as_slice() {
+            [] => Ok(None),
+            [one] => Ok(Some(one)),
+            many => Err(lookup::ambiguous(name, many)),
+        }
     }
 
     /// `name`, when a unit can be called so and no live one is.
     pub fn free(&self, name: &str) -> Result<String> {
         check(name)?;
-        match self.holder(name) {
-            None => Ok(name.to_owned()),
-            Some(unit) => Err(taken(unit)),
+        match self.holders(name).as_slice() {
+            [] => Ok(name.to_owned()),
+            [one] => Err(taken(one)),
+            many => Err(lookup::ambiguous(name, many).next("another name")),
         }
     }
 
@@ -54,7 +69,7 @@ impl Names {
     pub fn unique(&self, wish: &str) -> String {
         let numbered = (2..).map(|number| format!("{wish}-{number}"));
         let mut wishes = std::iter::once(wish.to_owned()).chain(numbered);
-        wishes.find(|name| self.holder(name).is_none()).unwrap_or_else(|| wish.to_owned())
+        wishes.find(|name| self.holders(name).is_empty()).unwrap_or_else(|| wish.to_owned())
     }
 }
 
@@ -87,7 +102,17 @@ fn check(name: &str) -> Result<()> {
     Ok(())
 }
 
+/// Somebody asked for its end, and it takes its time.
+pub fn stopping(unit: &Unit) -> Error {
+    let (name, id) = (neutral::line(&unit.name), &unit.id);
+    Error::new(format!("`{name}` ({id}) is stopping, and still there"))
+        .next(format!("ig wait {id} --until exit, then again; or ig stop --force {id}"))
+}
+
 fn taken(unit: &Unit) -> Error {
+    if stop::was_requested(&record::folder_of(unit)) {
+        return stopping(unit);
+    }
     let pid = unit.pid.map(|pid| format!(", pid {pid}")).unwrap_or_default();
     let name = neutral::line(&unit.name);
     Error::new(format!(
