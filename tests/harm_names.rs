@@ -8,6 +8,8 @@ mod support;
 mod lookup;
 #[path = "harm_names/up.rs"]
 mod up;
+#[path = "harm_names/wait.rs"]
+mod wait;
 
 #[path = "daemon/raw.rs"]
 #[allow(dead_code, reason = "each test file uses its own part of this")]

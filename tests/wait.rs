@@ -240,7 +240,8 @@ fn what_makes_no_sense_is_refused_at_once() {
         assert_eq!(output.status.code(), Some(2));
         assert!(stderr(&output).contains(words), "{}", stderr(&output));
     }
-    let nobody = wait(&world, "ready");
-    assert_eq!(nobody.status.code(), Some(1));
-    assert!(stderr(&nobody).contains("nothing here is called `u`"));
+    // What is not there may have yet to start.
+    assert!(
+        in_vain(&world, "ready").starts_with("ig: nothing here is called `u`; waiting up to 0.3s")
+    );
 }

@@ -16,6 +16,7 @@ mod look;
 pub mod spec;
 mod words;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -25,16 +26,18 @@ pub use look::look_until_ready;
 pub use spec::{Spec, Until};
 
 use crate::ending;
-use crate::error::{Error, Result, exit};
+use crate::error::{Error, ErrorKind, Result, exit};
+use crate::id::UnitId;
 use crate::neutral;
-use crate::record::{Folder, scope};
+use crate::record::lookup::Asked;
+use crate::record::{self, Folder, scope};
 use crate::time;
 use crate::wire::unit::Unit;
 
 /// The first pause between two looks.
 const SHORTEST: Duration = Duration::from_millis(20);
 
-/// The pause between two looks for somebody who is not there.
+/// The pause between two looks for a unit that is not there.
 const LONGEST: Duration = Duration::from_millis(50);
 
 /// How long the successor of a unit that has ended may take to come.
@@ -70,14 +73,15 @@ impl Wait {
         self.run_to(folder, Instant::now() + self.limit)
     }
 
-    /// Waits for somebody who may have yet to appear. What had ended before we came may be an old run
+    /// Waits for a unit that may have yet to appear. What had ended before we came may be an old run
     /// whose successor is on its way.
     pub fn run_for(&self, who: &str) -> Result<(u8, Unit)> {
         let (began, now) = (time::now(), Instant::now());
         let (deadline, patience) = (now + self.limit, now + SUCCESSOR.min(self.limit));
+        let is_id = Asked::of(who).id().is_some();
         loop {
-            match scope::find(who) {
-                Ok((unit, folder)) if !unit.status.is_terminal() || unit.id.as_str() == who => {
+            match scope::find_filed(who) {
+                Ok((unit, folder)) if !unit.status.is_terminal() || is_id => {
                     return self.run_to(&folder, deadline);
                 }
                 // One form of time, so that they compare as text.
@@ -87,14 +91,31 @@ impl Wait {
                 Ok((_, folder)) if Instant::now() >= patience => {
                     return self.run_to(&folder, deadline);
                 }
-                Err(error) if !error.what().starts_with("nothing here") => return Err(error),
-                Err(_) if Instant::now() >= deadline => return Err(self.nobody_came(who)),
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                Err(_) if Instant::now() >= deadline => return Err(self.nothing_came(who)),
                 _ => sleep(LONGEST),
             }
         }
     }
 
-    fn nobody_came(&self, who: &str) -> Error {
+    /// Waits for a unit called `name` in this project that is none of `before`, and then for what this
+    /// wait is for.
+    pub fn run_for_next(&self, name: &str, before: &BTreeSet<UnitId>) -> Result<(u8, Unit)> {
+        let deadline = Instant::now() + self.limit;
+        loop {
+            // Of several, the first one that started: it is what was waited for.
+            let next = scope::others(before).into_iter().find(|unit| unit.name == name);
+            if let Some(unit) = next {
+                return self.run_to(&record::folder_of(&unit), deadline);
+            }
+            if Instant::now() >= deadline {
+                return Err(self.nothing_came(name));
+            }
+            sleep(LONGEST);
+        }
+    }
+
+    fn nothing_came(&self, who: &str) -> Error {
         let (who, limit) = (neutral::line(who), short(self.limit));
         Error::new(format!("nothing called `{who}` appeared in {limit}"))
             .next("ig ps --all")
@@ -142,7 +163,7 @@ impl Wait {
 }
 
 /// `60s`, `1m 05s`, `0.5s`.
-fn short(length: Duration) -> String {
+pub fn short(length: Duration) -> String {
     if length.subsec_millis() == 0 && length < Duration::from_mins(1) {
         return format!("{}s", length.as_secs());
     }
