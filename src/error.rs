@@ -42,11 +42,14 @@ pub enum ErrorKind {
 
 /// What went wrong, where, and what to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "full", derive(serde::Serialize, serde::Deserialize))]
 pub struct Error {
     what: String,
     place: Option<String>,
     next: Option<String>,
     code: u8,
+    /// For callers in this process.
+    #[cfg_attr(feature = "full", serde(skip))]
     kind: ErrorKind,
 }
 
@@ -65,6 +68,13 @@ impl Error {
     /// An operation on `path` that the system refused.
     pub fn io(doing: &str, path: impl AsRef<std::path::Path>, cause: &std::io::Error) -> Self {
         Self::new(format!("cannot {doing} `{}`: {}", path.as_ref().display(), plain(cause)))
+    }
+
+    /// Says what went wrong in other words.
+    #[must_use]
+    pub fn renamed(mut self, words: impl FnOnce(&str) -> String) -> Self {
+        self.what = words(&self.what);
+        self
     }
 
     /// Adds where: a file and line, an address, an argument.

@@ -161,7 +161,7 @@ fn a_profile_fills_in_every_key() {
         "export N='3'",
         "--name me --type dev-script \\\n    --stream --tree",
         "PORT=${PORT:-4}",
-        "exec flask --app my:app --debug run",
+        "exec python -m flask --app my:app --debug run",
     ] {
         assert!(text.contains(part), "{part}\n{text}");
     }

@@ -6,3 +6,7 @@ mod support;
 
 #[path = "harm_gen/git.rs"]
 mod git;
+#[path = "harm_gen/scripts.rs"]
+mod scripts;
+#[path = "harm_gen/templates.rs"]
+mod templates;

@@ -195,11 +195,15 @@ fn names_and_paths_arrive_as_they_were_given() {
         assert!(output.status.success(), "{}", stderr(&output));
         let python = root.join(name).join("bin/python");
         std::fs::create_dir_all(python.parent().unwrap()).unwrap();
-        std::os::unix::fs::symlink("/bin/true", &python).unwrap();
+        for program in [python.clone(), python.with_file_name("pip")] {
+            std::os::unix::fs::symlink("/bin/true", program).unwrap();
+        }
+        std::fs::write(root.join(name).join("pyvenv.cfg"), "").unwrap();
         let script = format!("{name}/{folder}{name}.sh");
         let output = run(&world, &script, &[]);
         assert_eq!(stdout(&output), format!("{}\n{name}\n", root.display()), "{}", stderr(&output));
-        assert_eq!(stderr(&output), "");
+        let told = stderr(&output);
+        assert!(told.starts_with("setting up ") && told.lines().count() == 1, "{told}");
         assert!(!world.project().join("pwned").exists());
     }
 }
@@ -215,7 +219,7 @@ fn an_agents_name_reaches_the_runner_as_one_word() {
         let said = stdout(&world.bash(script));
         let script = world.project().join("scripts/pytest.sh").display().to_string();
         let expected = format!(
-            "run\n--script\n{script}\n--name\n{name}\n--type\n{name}\n--tree\n--\nbash\n{script}\nx y\n"
+            "run\n--script\n{script}\n--name\n{name}\n--type\n{name}\n--tree\n--\n/bin/bash\n{script}\nx y\n"
         );
         assert_eq!(said, expected);
     }

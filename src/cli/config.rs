@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::{Outcome, table};
 use crate::config::check::{self, KEYS, Sort};
-use crate::config::{self, Files, Key, Origin};
-use crate::error::Error;
+use crate::config::{self, Files, Key, Origin, line};
+use crate::error::{Error, exit};
 use crate::record::gap::size;
 use crate::{neutral, paths, suggest};
 
@@ -38,8 +38,11 @@ impl Args {
             let file = paths::display(&config::project_file(file));
             eprintln!("ig: {} does not count until it is trusted: ig trust", neutral::line(&file));
         }
-        check::files(project.as_deref())?;
-        Ok(ExitCode::SUCCESS)
+        let mistakes = check::mistakes(project.as_deref())?;
+        for mistake in &mistakes {
+            eprintln!("ig: {mistake}");
+        }
+        Ok(if mistakes.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(exit::FAILED) })
     }
 }
 
@@ -55,7 +58,7 @@ fn one(files: &Files, name: &str, as_json: bool) -> Result<String, Error> {
         Error::usage(format!("setting `{}` is unknown", neutral::line(name)))
             .next(suggest::advice(name, names))
     })?;
-    let value = || neutral::line(&files.value(key)) + "\n";
+    let value = || neutral::line(&in_force(files, key)) + "\n";
     Ok(if as_json { format!("{:#}\n", object(files, key, about)) } else { value() })
 }
 
@@ -67,7 +70,7 @@ fn object(files: &Files, key: &Key, about: &str) -> Value {
     let value = match Sort::of(key) {
         Sort::Switch => json!(files.is_on(key)),
         Sort::Number => json!(files.number(key)),
-        Sort::Text => json!(files.value(key)),
+        Sort::Text => json!(in_force(files, key)),
     };
     json!({
         "key": key.name, "value": value, "from": origin(files, key), "default": key.default,
@@ -75,8 +78,29 @@ fn object(files: &Files, key: &Key, about: &str) -> Value {
     })
 }
 
+/// The value that counts: what is not possible for `key` does not.
+fn in_force(files: &Files, key: &Key) -> String {
+    match Sort::of(key) {
+        Sort::Switch => files.is_on(key).to_string(),
+        Sort::Number => files.number(key).to_string(),
+        Sort::Text if is_possible(files, key) => files.value(key),
+        Sort::Text => key.default.to_owned(),
+    }
+}
+
+fn is_possible(files: &Files, key: &Key) -> bool {
+    let value = files.value(key);
+    match Sort::of(key) {
+        Sort::Number => line::number(&value).is_some(),
+        _ => check::is_known(key, &value),
+    }
+}
+
 /// The word for who set it; for a file, its path.
 fn origin(files: &Files, key: &Key) -> String {
+    if !is_possible(files, key) {
+        return "default".to_owned();
+    }
     let root = paths::current_project();
     let path = match files.find(key).map(|(_, origin)| origin) {
         None => return "default".to_owned(),
@@ -89,7 +113,7 @@ fn origin(files: &Files, key: &Key) -> String {
 
 fn listing(files: &Files) -> String {
     let row = |(key, about): &(&Key, &str)| {
-        let value = files.value(key);
+        let value = in_force(files, key);
         let bytes = key.name.ends_with("_bytes").then(|| files.number(key)).filter(|n| *n > 0);
         let value = bytes.map_or(value, |bytes| format!("{bytes} ({})", size(bytes)));
         vec![key.name.to_owned(), value, origin(files, key), (*about).to_owned()]

@@ -60,18 +60,46 @@ impl Sort {
 }
 
 /// The files that count in `project` hold nothing but settings; one that is not trusted does not
-/// count.
+/// count. The first mistake of them.
 pub fn files(project: Option<&Path>) -> Result<()> {
+    mistakes(project)?.into_iter().next().map_or(Ok(()), Err)
+}
+
+/// All mistakes in the settings that count in `project`, and in the variables that set them too.
+pub fn mistakes(project: Option<&Path>) -> Result<Vec<Error>> {
+    let mut found = Vec::new();
     if let Some(root) = project
         && let file = super::project_file(root)
         && let Some(bytes) = trust::read(&file, root)
     {
-        text(&String::from_utf8_lossy(&bytes), &file, true)?;
+        text(&String::from_utf8_lossy(&bytes), &file, true, &mut found);
     }
-    let Some(file) = super::user_file().filter(|file| file.is_file()) else { return Ok(()) };
+    found.extend(KEYS.iter().filter_map(|(key, _)| variable(key)));
+    let Some(file) = super::user_file().filter(|file| file.is_file()) else { return Ok(found) };
     let bytes =
         secure_fs::input(&file, secure_fs::SMALL).map_err(|e| Error::io("read", &file, &e))?;
-    text(&String::from_utf8_lossy(&bytes), &file, false)
+    text(&String::from_utf8_lossy(&bytes), &file, false, &mut found);
+    Ok(found)
+}
+
+/// What is wrong with the variable of `key`, if it is set.
+fn variable(key: &Key) -> Option<Error> {
+    let value = paths::var(key.variable)?;
+    let shown = crate::neutral::line(&value);
+    let wrong = |what: &str| Error::new(format!("`{}` is {what}, not `{shown}`", key.variable));
+    match Sort::of(key) {
+        Sort::Number if line::number(&value).is_none() => Some(wrong("a number")),
+        _ if !is_known(key, &value) => Some(wrong(BANNERS)),
+        _ => None,
+    }
+}
+
+/// What the lines around a command's output may be.
+const BANNERS: &str = "auto, always or never";
+
+/// Whether `value` is one of the words that `key` takes, where it takes only some.
+pub fn is_known(key: &Key, value: &str) -> bool {
+    key.name != super::BANNER.name || ["auto", "always", "never"].contains(&value)
 }
 
 /// Tells the first mistake in the files on stderr: a command is run all the same.
@@ -81,12 +109,15 @@ pub fn warn(project: Option<&Path>) {
     }
 }
 
-fn text(text: &str, path: &Path, of_project: bool) -> Result<()> {
+fn text(text: &str, path: &Path, of_project: bool, found: &mut Vec<Error>) {
     let file = File { text, path, of_project };
-    let table = DeTable::parse(text).map_err(|e| {
-        file.error(format!("not TOML: {}", e.message()), e.span().map_or(0, |s| s.start))
-    })?;
-    file.table(table.get_ref(), "")
+    match DeTable::parse(text) {
+        Ok(table) => file.table(table.get_ref(), "", found),
+        Err(e) => {
+            let what = format!("not TOML: {}", e.message());
+            found.push(file.error(what, e.span().map_or(0, |s| s.start)));
+        }
+    }
 }
 
 struct File<'a> {
@@ -96,19 +127,18 @@ struct File<'a> {
 }
 
 impl File<'_> {
-    fn table(&self, table: &DeTable<'_>, prefix: &str) -> Result<()> {
+    fn table(&self, table: &DeTable<'_>, prefix: &str, found: &mut Vec<Error>) {
         for (key, value) in table {
             let name = format!("{prefix}{}", key.get_ref());
             let known = KEYS.iter().map(|(key, _)| *key).find(|known| known.name == name);
             let is_table = |known: &&Key| known.name.starts_with(&format!("{name}."));
             let is_table = KEYS.iter().map(|(key, _)| *key).any(|known| is_table(&known));
             match (known, value.get_ref().as_table()) {
-                (Some(known), _) => self.value(known, value)?,
-                (None, Some(inner)) if is_table => self.table(inner, &format!("{name}."))?,
-                _ => return Err(self.unknown(&name, key.span().start)),
+                (Some(known), _) => found.extend(self.value(known, value).err()),
+                (None, Some(inner)) if is_table => self.table(inner, &format!("{name}."), found),
+                _ => found.push(self.unknown(&name, key.span().start)),
             }
         }
-        Ok(())
     }
 
     fn value(&self, key: &Key, value: &Spanned<DeValue<'_>>) -> Result<()> {
@@ -139,8 +169,8 @@ impl File<'_> {
             let what = format!("`{}` is 0 (no bound) or at least {least}", key.name);
             return Err(self.error(what, at));
         }
-        if key.name == super::BANNER.name && !["auto", "always", "never"].contains(&text) {
-            return Err(self.error("`run.banner` is auto, always or never", at));
+        if !is_known(key, text) {
+            return Err(self.error(format!("`{}` is {BANNERS}", key.name), at));
         }
         let read = line::find(self.text, key.name);
         let same = |read: &str| {
@@ -171,6 +201,12 @@ impl File<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn text(content: &str, path: &Path, of_project: bool) -> Result<()> {
+        let mut found = Vec::new();
+        super::text(content, path, of_project, &mut found);
+        found.into_iter().next().map_or(Ok(()), Err)
+    }
 
     #[test]
     fn mistakes_are_told_with_their_line() {

@@ -160,7 +160,7 @@ impl Catalog {
                 if Some(place.as_str()) == except {
                     continue;
                 }
-                if let Some(text) = read(&path)? {
+                if let Some(text) = read(&path)?.map(|text| unix_lines(&text)) {
                     return Ok(Some((level, Source { file: file.to_owned(), place, text })));
                 }
             }
@@ -318,12 +318,18 @@ fn built_on(profile: &Profile) -> String {
 }
 
 fn built_in(file: &str, text: &str) -> Source {
-    Source { file: file.to_owned(), place: "built in".to_owned(), text: text.to_owned() }
+    Source { file: file.to_owned(), place: engine::BUILT_IN.to_owned(), text: text.to_owned() }
 }
 
 fn load_profile(path: &Path) -> Result<Profile> {
     let text = input(path).map_err(|e| Error::io("read", path, &e))?;
-    profile::parse(&text, path)
+    profile::parse(&unix_lines(&text), path)
+}
+
+/// `text` with the ends of lines that bash knows: `\r\n` in a first line would name no interpreter, and
+/// a byte order mark before it would hide it.
+fn unix_lines(text: &str) -> String {
+    text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n")
 }
 
 /// A project's file may be a link that stays in the project; the user's may lead anywhere.

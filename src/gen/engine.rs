@@ -2,7 +2,8 @@
 //!
 //! Every `{{ }}` is quoted whatever the template is called; an unknown name is an error; nothing is
 //! reachable but the values handed in and the templates of the catalog; the work is bounded. Only
-//! filters that cannot undo quoting exist. Text is code only where the template says `|raw`.
+//! filters that cannot undo quoting exist. Text is code only where the template says `|raw`. What does
+//! not come with the program is rendered apart, within bounds of memory and time ([`bounded`]).
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,12 +11,14 @@ use std::sync::{Arc, Mutex};
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Value, ValueKind};
+use serde::{Deserialize, Serialize};
+
 use minijinja::{
     AutoEscape, Environment, Error as Fault, ErrorKind, Output, State, UndefinedBehavior, filters,
     tests as checks,
 };
 
-use super::quote;
+use super::{bounded, quote};
 use crate::error::{Error, Result};
 use crate::suggest;
 
@@ -23,7 +26,7 @@ use crate::suggest;
 const FUEL: u64 = 200_000;
 
 /// A template that was read while rendering: its file name, where it lies, and its text.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Source {
     /// The name that `extends` uses, `_base.sh.j2`.
     pub file: String,
@@ -44,8 +47,18 @@ pub struct Rendered {
     pub closure: Vec<Source>,
 }
 
+/// Where a template lies that comes with the program.
+pub const BUILT_IN: &str = "built in";
+
 /// Renders `main` with `values`; parents come from `load`.
 pub fn render(main: &Source, values: &[(String, Value)], load: Arc<Load>) -> Result<Rendered> {
+    if main.place == BUILT_IN {
+        return render_here(main, values, load);
+    }
+    bounded::render(main, || render_here(main, values, load))
+}
+
+fn render_here(main: &Source, values: &[(String, Value)], load: Arc<Load>) -> Result<Rendered> {
     let closure = Arc::new(Mutex::new(vec![main.clone()]));
     let failed = Arc::new(Mutex::new(None));
     let mut env = environment()?;
@@ -197,7 +210,9 @@ fn explain(fault: &Fault, closure: &[Source], values: &[(String, Value)]) -> Err
         None => error.at(place),
     };
     match (root.kind(), source.zip(line)) {
-        (ErrorKind::UndefinedError, Some((source, line))) => misspelt(error, source, line, values),
+        (ErrorKind::UndefinedError, Some((source, line))) => {
+            misspelt(error, root, source, line, values)
+        }
         (ErrorKind::OutOfFuel, _) => error.next("a template with fewer and shorter loops"),
         _ => error,
     }
@@ -211,15 +226,32 @@ fn innermost(fault: &Fault) -> &Fault {
     inner
 }
 
-fn misspelt(error: Error, source: &Source, line: usize, values: &[(String, Value)]) -> Error {
+/// Names what is unknown, by where the expression stands that has it, and the nearest known name.
+fn misspelt(
+    error: Error,
+    fault: &Fault,
+    source: &Source,
+    line: usize,
+    values: &[(String, Value)],
+) -> Error {
     let known = || values.iter().map(|(name, _)| name.as_str());
     let text = source.text.lines().nth(line - 1).unwrap_or_default();
-    let names = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-    let mut unknown = names.filter(|name| !name.is_empty() && !known().any(|known| known == *name));
-    match unknown.find_map(|name| suggest::nearest(name, known()).map(|k| (name, k))) {
-        Some((name, known)) => error.next(format!("`{known}` instead of `{name}`")),
-        None => error.next("a line `#%# var: NAME = DEFAULT` at the top of the template"),
+    let said = fault.range().and_then(|range| source.text.get(range)).unwrap_or(text);
+    let names = |text: &str| -> Vec<String> {
+        let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let names = text.split(|c| !is_letter(c)).filter(|name| super::env::is_name(name));
+        names.filter(|name| !known().any(|known| known == *name)).map(str::to_owned).collect()
+    };
+    let near = |name: &String| suggest::nearest(name, known()).map(|known| (name.clone(), known));
+    let here = names(said);
+    if let Some((name, known)) = here.iter().find_map(near) {
+        return error.next(format!("`{known}` instead of `{name}`"));
     }
+    let error = match here.first() {
+        Some(name) => error.renamed(|what| format!("{what}: `{name}`")),
+        None => error,
+    };
+    error.next("a line `#%# var: NAME = DEFAULT` at the top of the template")
 }
 
 /// `django-dev` for `django-dev.sh.j2`.

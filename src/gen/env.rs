@@ -5,7 +5,9 @@ use crate::error::{Error, Result};
 /// Setting one of these is an error in bash, is ignored by it, or breaks the script.
 const BASHS_OWN: &[&str] = &[
     "_",
+    "BASH",
     "BASHOPTS",
+    "BASHPID",
     "COMP_WORDBREAKS",
     "DIRSTACK",
     "EPOCHREALTIME",
@@ -37,7 +39,8 @@ const BASHS_OWN: &[&str] = &[
 ];
 
 /// What the runner tells a script about itself.
-const IGS_OWN: &[&str] = &["IDLERGEAR_AGENT_ID", "IDLERGEAR_RUNNER_PID", "IDLERGEAR_RUN_ID"];
+const IGS_OWN: &[&str] =
+    &["IDLERGEAR_AGENT_ID", "IDLERGEAR_RERUN", "IDLERGEAR_RUNNER_PID", "IDLERGEAR_RUN_ID"];
 
 /// A letter or underscore, then letters, digits, underscores.
 pub fn is_name(text: &str) -> bool {
@@ -52,7 +55,7 @@ pub fn check(name: &str) -> Result<()> {
         return Err(Error::usage(format!("`{}` is no name for a variable", name.escape_debug()))
             .next("letters, digits and `_`, not starting with a digit: `-e NAME=VALUE`"));
     }
-    let bashs = BASHS_OWN.contains(&name) || name == "BASH" || name.starts_with("BASH_");
+    let bashs = BASHS_OWN.contains(&name) || name.starts_with("BASH_");
     if bashs || IGS_OWN.contains(&name) {
         let owner = if bashs { "bash" } else { "ig" };
         return Err(Error::usage(format!("`{name}` belongs to {owner}; a script cannot set it"))
@@ -79,6 +82,7 @@ mod tests {
     fn bash_keeps_its_own() {
         for name in [
             "UID",
+            "BASHPID",
             "RANDOM",
             "IDLERGEAR_RUN_ID",
             "BASH_ENV",

@@ -43,7 +43,7 @@ impl Header {
         let at = opening(text);
         let (head, body) = text.split_at(at);
         let note = format!(
-            "# Made by ig from the template {}. To make it again, from this: ig gen --update\n",
+            "# Made by ig from the template {}; `ig gen --update` makes it again and keeps the lines in ig:keep.\n",
             quote::comment(&self.made.template)
         );
         let args = format!("{ARGS}{}\n", one_line(&self.args)?);

@@ -3,6 +3,7 @@
 //! [`generate`] is pure but for the catalog, which reads templates. Nothing here writes a file,
 //! prints, or looks at flags; `cli::gen` does.
 
+mod bounded;
 pub mod catalog;
 pub mod engine;
 pub mod env;
@@ -26,7 +27,7 @@ use header::{Header, Made};
 use options::{Layer, Options, Origin, Settled};
 
 /// The names that every template gets; its own variables cannot be called so.
-pub const RESERVED: [&str; 18] = [
+pub const RESERVED: [&str; 19] = [
     "about",
     "agent_name",
     "agent_type",
@@ -36,6 +37,7 @@ pub const RESERVED: [&str; 18] = [
     "library",
     "lints",
     "name",
+    "own_venv",
     "port",
     "python",
     "register",

@@ -103,25 +103,31 @@ fn real(path: &Path) -> PathBuf {
     }
 }
 
-/// Puts `text` at `path` in one step, executable as far as the umask lets it be.
+/// Puts `text` at `path` in one step, executable as far as the umask lets it be. What was there keeps
+/// its mode: whoever made it private meant that.
 pub fn write(path: &Path, text: &str) -> Result<()> {
     if let Some(dir) = path.parent() {
         fs::create_dir_all(dir).map_err(|e| Error::io("make", dir, &e))?;
     }
-    secure_fs::replace_with_mode(path, text.as_bytes(), 0o755 & !umask())
+    let mode = fs::metadata(path).map_or_else(|_| 0o755 & !umask(), |meta| executable(&meta));
+    secure_fs::replace_with_mode(path, text.as_bytes(), mode)
         .map_err(|e| Error::io("write", path, &e))
 }
 
 /// Makes a script that is as it should be executable again.
 pub fn make_executable(path: &Path) -> Result<()> {
     let meta = fs::metadata(path).map_err(|e| Error::io("look at", path, &e))?;
-    let mode = meta.permissions().mode();
-    if mode & 0o100 != 0 {
+    if meta.permissions().mode() & 0o100 != 0 {
         return Ok(());
     }
-    let mode = mode | (0o111 & !umask());
-    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+    fs::set_permissions(path, fs::Permissions::from_mode(executable(&meta)))
         .map_err(|e| Error::io("make executable", path, &e))
+}
+
+/// The file's mode, executable for its owner and for whoever may read it.
+fn executable(meta: &fs::Metadata) -> u32 {
+    let mode = meta.permissions().mode() & 0o777;
+    mode | 0o500 | ((mode & 0o444) >> 2)
 }
 
 /// The umask can only be read by setting it; this program has one thread here.

@@ -1,9 +1,11 @@
 //! What a template sees: every settled value in the form in which the script needs it.
 
+use std::path::{Component, Path, PathBuf};
+
 use minijinja::Value;
 
 use super::options::{self, Settled, Var};
-use super::{Request, quote};
+use super::{Request, env, quote};
 use crate::error::Result;
 use crate::shlib;
 
@@ -26,6 +28,7 @@ pub(super) fn collect(request: &Request, settled: &Settled) -> Result<Vec<(Strin
     add("library", library(request.standalone));
     add("python", (!requirements.is_empty() || settled.venv.is_some()).into());
     add("venv", venv(settled)?);
+    add("own_venv", is_own_venv(settled).into());
     add("requirements", Value::from(pip_words(&requirements)));
     add("watched", Value::from(watched(&requirements)));
     add("env", exports(settled)?);
@@ -63,11 +66,28 @@ fn var_value(var: &Var) -> Value {
 /// What `exec` gets. A command that needs no shell is run as it is; any other is handed to bash
 /// whole, with the script's arguments.
 fn command(command: &str, name: &str) -> Result<String> {
-    if let Some(words) = quote::split(command) {
+    if let Some(mut words) = quote::split(command) {
+        if eats_options(words.iter().map(String::as_str)) {
+            words.push("--".to_owned());
+        }
         return quote::command_line(&words);
     }
-    let args = if takes_args(command) { " \"$@\"" } else { "" };
+    let last = command.rsplit(['&', '|', ';']).next().unwrap_or_default();
+    let args = match takes_args(command) {
+        true if eats_options(last.split_whitespace()) => " -- \"$@\"",
+        true => " \"$@\"",
+        false => "",
+    };
     Ok(format!("bash -c {} {}", quote::quote(&format!("{command}{args}"))?, quote::word(name)?))
+}
+
+/// Whether a command takes options that follow it for its own: npm does, up to `--`.
+fn eats_options<'a>(words: impl Iterator<Item = &'a str> + Clone) -> bool {
+    const RUN: [&str; 8] = ["run", "run-script", "start", "stop", "restart", "test", "t", "tst"];
+    let is_setting = |word: &&str| word.split_once('=').is_some_and(|(name, _)| env::is_name(name));
+    let mut words = words.skip_while(is_setting);
+    let is_npm = words.next().is_some_and(|word| Path::new(word).ends_with("npm"));
+    is_npm && words.clone().any(|word| RUN.contains(&word)) && words.all(|word| word != "--")
 }
 
 /// Whether arguments can simply be appended: not when the command places them itself, nor when it
@@ -103,13 +123,28 @@ fn library(standalone: bool) -> Value {
 /// The virtual environment as the right side of an assignment, found from the project's folder.
 fn venv(settled: &Settled) -> Result<Value> {
     let Some(venv) = &settled.venv else { return Ok(Value::from(false)) };
-    let text = venv.value.trim_start_matches("./");
+    // As `pwd` says it: without what leads nowhere.
+    let path: PathBuf =
+        Path::new(&venv.value).components().filter(|c| *c != Component::CurDir).collect();
+    let text = path.to_string_lossy();
+    let text = text.as_ref();
     let safe = match (text.strip_prefix("~/"), text.starts_with('/')) {
         (Some(rest), _) => format!("$HOME/{}", quote::word(rest)?),
         (None, true) => quote::word(text)?,
         (None, false) => format!("$PWD/{}", quote::word(text)?),
     };
     Ok(Value::from_safe_string(safe))
+}
+
+/// Whether the virtual environment is the project's own, by its path: the script then insists that it
+/// lies where that path says, with no link in between.
+fn is_own_venv(settled: &Settled) -> bool {
+    let Some(venv) = &settled.venv else { return true };
+    !venv.value.starts_with(['/', '~']) && !Path::new(&venv.value).components().any(is_parent)
+}
+
+fn is_parent(part: Component) -> bool {
+    part == Component::ParentDir
 }
 
 /// What pip is given: files go after `-r`.

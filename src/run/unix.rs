@@ -18,8 +18,8 @@ use rustix::termios::tcsetpgrp;
 /// Makes a copy of this process, which lives `life` with its own copy of `with` and then ends.
 /// Returns its pid, and `with`.
 ///
-/// The runner has one thread, so the copy may do all that the original may.
-pub(super) fn copy<T>(with: T, life: impl FnOnce(T) -> i32) -> io::Result<(Pid, T)> {
+/// The runner has one thread, and so has `ig gen`: the copy may do all that the original may.
+pub(crate) fn copy<T>(with: T, life: impl FnOnce(T) -> i32) -> io::Result<(Pid, T)> {
     // SAFETY: one thread: no lock can be held by somebody that the copy does not have.
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),

@@ -14,7 +14,7 @@ pub(crate) struct Wishes {
     /// Where to write the script
     #[arg(short, long, value_name = "PATH")]
     pub(crate) output: Option<String>,
-    /// Virtual environment to use, made when missing [default: the active one, else .venv]
+    /// Virtual environment to use, made when missing [default: .venv, or the active one when it is in the project]
     #[arg(long, value_name = "PATH")]
     pub(crate) venv: Option<String>,
     /// Python package to install, or a requirements file (repeatable)
