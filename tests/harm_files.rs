@@ -27,6 +27,15 @@ fn timed(world: &Sandbox, program: &str, args: &[&str]) -> Command {
     command
 }
 
+/// Runs `command` in `dir` on a terminal on which somebody says yes.
+fn answered(world: &Sandbox, command: &str, dir: &Path) -> Output {
+    let mut session = world.command("script");
+    session.args(["-qec", command, "/dev/null"]).current_dir(dir);
+    let mut child = session.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"y\n").unwrap();
+    child.wait_with_output().unwrap()
+}
+
 fn make_fifo(path: &Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
@@ -411,11 +420,7 @@ fn one_file_that_leads_out_stops_no_trust_for_the_others() {
     let listed = stdout(&ig(&world, &["trust", "--list"]));
     assert!(listed.contains("good.toml  untrusted"), "{listed}");
     assert!(listed.contains("bad.toml  refused"), "{listed}");
-    let mut session = world.command("script");
-    session.args(["-qec", "ig trust", "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut child = session.spawn().unwrap();
-    std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"y\n").unwrap();
-    let output = child.wait_with_output().unwrap();
+    let output = answered(&world, "ig trust", &world.project());
     let listed = stdout(&ig(&world, &["trust", "--list"]));
     assert!(listed.contains("good.toml  trusted"), "{listed}\n{}", stdout(&output));
     assert!(listed.contains("bad.toml  refused"), "{listed}");
@@ -441,6 +446,50 @@ fn no_script_is_written_through_a_link_of_the_project() {
     fs::remove_file(&script).unwrap();
     symlink("/dev/zero", &script).unwrap();
     assert_eq!(ig(&world, &["gen", "script", "x", "--command", "true"]).status.code(), Some(1));
+}
+
+#[test]
+fn an_accepted_link_counts_until_it_leads_elsewhere() {
+    let world = Sandbox::new();
+    let root = world.project();
+    let [one, other] = ["one", "other"].map(|name| world.home().join(name));
+    fs::create_dir_all(&one).unwrap();
+    fs::create_dir_all(other.join("runs")).unwrap();
+    let link = |target: &Path, name: &str| {
+        let _ = fs::remove_file(root.join(name));
+        symlink(target, root.join(name)).unwrap();
+    };
+    let records = |dir: &Path| {
+        let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+        entries.filter(|entry| entry.file_name().len() == 9).count()
+    };
+    link(&one, ".idlergear");
+    // Nobody can accept it without a terminal.
+    for args in [&["trust"][..], &["init", "-y"]] {
+        let refused = ig(&world, args);
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(stderr(&refused).contains("is a link to"), "{}", stderr(&refused));
+    }
+    answered(&world, "ig trust", &root);
+    let run = ig(&world, &["run", "--", "true"]);
+    assert_eq!((stderr(&run).as_str(), records(&one.join("runs"))), ("", 1));
+    assert_eq!(stdout(&ig(&world, &["clear", "-y"])), "forgot 1 ended unit\n");
+    link(&other, ".idlergear");
+    let run = ig(&world, &["run", "--", "true"]);
+    assert!(stderr(&run).contains("is a link to"), "{}", stderr(&run));
+    assert_eq!(records(&other.join("runs")), 0);
+    // The same for the folder of runs alone.
+    fs::remove_file(root.join(".idlergear")).unwrap();
+    fs::create_dir(root.join(".idlergear")).unwrap();
+    link(&other.join("runs"), ".idlergear/runs");
+    let run = ig(&world, &["run", "--", "true"]);
+    assert!(stderr(&run).contains("its record is in"), "{}", stderr(&run));
+    answered(&world, "ig trust", &root);
+    let run = ig(&world, &["run", "--", "true"]);
+    assert_eq!((stderr(&run).as_str(), records(&other.join("runs"))), ("", 1));
+    ig(&world, &["trust", "--revoke"]);
+    ig(&world, &["run", "--", "true"]);
+    assert_eq!(records(&other.join("runs")), 1);
 }
 
 #[test]

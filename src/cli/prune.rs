@@ -18,6 +18,13 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) fn run(self) -> Outcome {
         prune::prune(&self.runs)?;
+        let strangers = prune::strangers(&self.runs);
+        if strangers > 0 {
+            let runs = if strangers == 1 { "1 run was" } else { &format!("{strangers} runs were") };
+            eprintln!(
+                "ig: {runs} not made by ig on this machine; remove by hand what you do not want"
+            );
+        }
         Ok(ExitCode::SUCCESS)
     }
 }
