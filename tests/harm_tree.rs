@@ -524,7 +524,7 @@ fn try_cases(seed: u64) {
         cases,
         failure_persistence: None,
         rng_seed: RngSeed::Fixed(seed),
-        max_shrink_iters: 40,
+        max_shrink_iters: 6,
         ..Config::default()
     };
     let begun = std::time::Instant::now();

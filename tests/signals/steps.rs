@@ -210,7 +210,7 @@ fn a_crowd_of_ends_is_told_once_each_when_the_daemon_dies_among_them() {
         world.ok(&["daemon", "start"]);
         world.kill_daemon();
         failures(&world, 0, count);
-        let fault = format!("inject=unlink:signal=KILL:when={kill_at}");
+        let fault = format!("inject=unlink,unlinkat:signal=KILL:when={kill_at}");
         let mut doomed = Doomed::under(&world, &fault);
         wait_patiently("it is dead", || doomed.is_dead());
         assert!(!no_link_is_left(&world), "it died among them");
