@@ -8,7 +8,6 @@
 //! [`waits_for_a_hand`]: crate::record::waits_for_a_hand
 
 use std::ffi::OsString;
-use std::fs::File;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
@@ -21,7 +20,7 @@ use crate::record::output::Reader;
 use crate::record::{BY_HAND, Folder, register};
 use crate::run::{Plan, banner, kept, stream};
 use crate::wire::unit::{EndSource, Kind, Logs, Status, Unit};
-use crate::{autostart, paths, time};
+use crate::{autostart, paths, secure_fs, time};
 
 /// Register a run that you start yourself; prints its id
 #[derive(Debug, clap::Args)]
@@ -156,7 +155,7 @@ fn complete(unit: &Unit) -> Error {
 /// Changes the record, unless it tells of an end already: of two who complete a run, the first has
 /// the word. The lock is gone with us.
 fn change(folder: &Folder, change: impl FnOnce(&mut Unit)) -> Result<Unit> {
-    let _lock = File::open(folder.path()).inspect(|file| {
+    let _lock = secure_fs::open_dir(folder.path()).inspect(|file| {
         let _ = flock(file, FlockOperation::LockExclusive);
     });
     let mut unit = folder.load()?;
