@@ -75,9 +75,11 @@ idlergear_require() {
 #   idlergear_register importer --type worker --meta batch=7
 idlergear_register() {
   __idlergear_has_agent || return 0
-  local __idlergear_name="${ZSH_ARGZERO:-$0}" __idlergear_lines=''
+  local __idlergear_name="${ZSH_ARGZERO:-$0}" __idlergear_lines='' __idlergear_offer=--offer
   __idlergear_name=${__idlergear_name##*/}
-  __idlergear_lines=$(\ig-agent register "$@" --shell --pid "$$" \
+  # `ig stop` may end a script, and never the shell that somebody types into.
+  case $- in *i*) __idlergear_offer=--shell ;; esac
+  __idlergear_lines=$(\ig-agent register "$@" --shell "$__idlergear_offer" --pid "$$" \
     --fallback "${__idlergear_name%.sh}") || __idlergear_lines=''
   [[ -n $__idlergear_lines ]] || return 0
   __idlergear_adopt "$__idlergear_lines"

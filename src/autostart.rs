@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
-use crate::{paths, socket};
+use crate::{paths, socket, stop};
 
 /// Variables that reach the daemon; nothing else of its first caller does.
 const KEPT: [&str; 14] = [
@@ -61,10 +61,9 @@ pub fn ensure() -> Result<()> {
 
 /// Runs `ig daemon start`, which returns once the daemon is on its own.
 fn start() -> Result<Child> {
-    Command::new(program()?)
-        .args(["daemon", "start"])
-        .env_clear()
-        .envs(kept())
+    let mut command = Command::new(program()?);
+    command.args(["daemon", "start"]).env_clear().envs(kept());
+    stop::as_helper(&mut command)
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -84,7 +83,7 @@ fn program() -> Result<PathBuf> {
 /// `ig VERB SUBJECT`, silent, to be started as a helper; none where `ig` is not installed.
 pub fn helper(verb: &str, subject: &Path) -> Option<Command> {
     let mut command = Command::new(find("ig")?);
-    command.arg(verb).arg(subject);
+    stop::as_helper(&mut command).arg(verb).arg(subject);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     Some(command)
 }

@@ -163,7 +163,7 @@ fn a_script_registers_by_hand_and_is_gone_afterwards() {
 fn helpers_are_heard() {
     let world = Sandbox::with_project();
     world.ok(&["daemon", "start"]);
-    let other = bash(&world, "ig daemon register listener --metadata '{\"pid\": 1}'");
+    let other = bash(&world, "ig daemon register listener --metadata \"{\\\"pid\\\": $PPID}\"");
     let mut command = world.command("bash");
     let mut script = command.args(["-c", HELPERS]).spawn().unwrap();
     wait_until("it has spoken", || world.project().join("registered").exists());

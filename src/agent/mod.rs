@@ -13,7 +13,7 @@ mod log;
 mod panic;
 mod port;
 mod recv;
-mod register;
+pub(crate) mod register;
 mod run;
 mod send;
 mod status;

@@ -12,7 +12,7 @@ use crate::record::register::{Registration, register};
 use crate::record::{Folder, events};
 use crate::wire::read::{json, object};
 use crate::wire::unit::Unit;
-use crate::{autostart, neutral, os, paths, secure_fs};
+use crate::{autostart, neutral, os, paths, secure_fs, stop};
 
 /// What the type is when nobody says.
 const DEFAULT_TYPE: &str = "script";
@@ -27,6 +27,7 @@ struct Args {
     agent_type: Option<String>,
     metadata: Map<String, Value>,
     pid: Option<u32>,
+    offer: bool,
     shell: bool,
 }
 
@@ -52,6 +53,7 @@ fn parse(mut words: Words) -> Result<Args> {
                 "type" => args.agent_type = Some(words.value()?),
                 "fallback" => args.fallback = Some(words.value()?),
                 "pid" => args.pid = Some(words.number("pid")?),
+                "offer" => args.offer = true,
                 "shell" => args.shell = true,
                 "metadata" => args.metadata.extend(metadata(&words.value()?)?),
                 "meta" => args.metadata.extend([pair(&words.value()?)?]),
@@ -90,8 +92,23 @@ fn registration(args: Args) -> Result<Registration> {
     }
     let parent = || rustix::process::getppid().and_then(|p| p.as_raw_pid().try_into().ok());
     let pid = args.pid.or_else(parent).ok_or_else(|| Error::usage("no process: give --pid"))?;
+    // A script is listed in any case; where it cannot be offered (it is process 1 of a container), it
+    // is not. Whoever asks for it by hand is told.
+    let offer = args.offer && (!args.shell || stop::check_offer(pid, std::process::id()).is_ok());
+    check(pid, offer)?;
     let agent_type = args.agent_type.unwrap_or_else(|| DEFAULT_TYPE.to_owned());
-    Ok(Registration { name, agent_type, metadata: args.metadata, pid })
+    Ok(Registration { name, agent_type, metadata: args.metadata, pid, offer })
+}
+
+/// Whether `pid` can be registered at all, and offered if it is to be.
+pub(crate) fn check(pid: u32, offer: bool) -> Result<()> {
+    if !stop::is_anybodys(pid) {
+        return Err(Error::usage(format!("cannot register process {pid}: it is not a script"))
+            .at("process 0 or 1 is what remains as the parent when the shell that called has ended")
+            .next("register from the script itself, while it runs"));
+    }
+    let checked = if offer { stop::check_offer(pid, std::process::id()) } else { Ok(()) };
+    checked.map_err(|why| Error::usage(format!("cannot offer pid {pid} to be stopped: {why}")))
 }
 
 /// The unit that `pid` already is: its runner's child, or registered before.

@@ -6,27 +6,33 @@ use std::time::SystemTime;
 use serde_json::json;
 
 use crate::kinds;
-use crate::os::{self, Identity};
+use crate::os::{self, Identity, Processes, Usage};
 use crate::record::gap::size;
 use crate::wire::unit::Unit;
 use crate::{record, time};
 
-/// Fills in `ports`, `ready` and `metadata.resources` of those of `units` that live.
+/// Fills in `ports`, `ready` and `metadata.resources` of those of `units` that live. One look at all
+/// processes and one at all ports serve however many units.
 pub(crate) fn add(units: &mut [Unit]) {
-    let living =
-        |unit: &Unit| unit.process.as_ref().filter(|process| process.is_alive()).map(|p| p.pid);
-    let (mut found, roots): (Vec<&mut Unit>, Vec<u32>) =
-        units.iter_mut().filter_map(|unit| living(unit).map(|root| (unit, root))).unzip();
-    for (unit, tree) in found.iter_mut().zip(os::trees(&roots)) {
-        of_tree(unit, &tree);
+    let all = Processes::now();
+    let living = |unit: &Unit| unit.process.as_ref().filter(|own| all.has(own)).map(|own| own.pid);
+    let (found, trees): (Vec<&mut Unit>, Vec<Vec<u32>>) = units
+        .iter_mut()
+        .filter_map(|unit| living(unit).map(|root| (unit, pids(&all.tree(root)))))
+        .unzip();
+    let ports = os::listening_ports_of(&trees);
+    for (unit, (tree, ports)) in found.into_iter().zip(trees.iter().zip(ports)) {
+        of_tree(unit, tree, ports, all.usage(tree));
     }
 }
 
-fn of_tree(unit: &mut Unit, tree: &[Identity]) {
-    let pids: Vec<u32> = tree.iter().map(|process| process.pid).collect();
-    unit.ports = os::listening_ports(&pids);
+fn pids(tree: &[Identity]) -> Vec<u32> {
+    tree.iter().map(|process| process.pid).collect()
+}
+
+fn of_tree(unit: &mut Unit, tree: &[u32], ports: Vec<u16>, usage: Usage) {
+    unit.ports = ports;
     unit.ready |= is_ready_by_port(unit);
-    let usage = os::usage(&pids);
     let started = time::parse(&unit.started_at).unwrap_or(SystemTime::UNIX_EPOCH);
     let age = SystemTime::now().duration_since(started).unwrap_or_default().as_millis().max(1);
     let percent = u128::from(usage.cpu_ms) * 1000 / age;
@@ -34,7 +40,7 @@ fn of_tree(unit: &mut Unit, tree: &[Identity]) {
         "cpu_ms": usage.cpu_ms,
         "cpu_percent": f64::from(u32::try_from(percent).unwrap_or(u32::MAX)) / 10.0,
         "memory_bytes": usage.memory,
-        "processes": pids.len(),
+        "processes": tree.len(),
     });
     unit.metadata.insert("resources".to_owned(), resources);
 }

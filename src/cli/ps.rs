@@ -12,7 +12,7 @@ use crate::record::scope;
 use crate::start::kind;
 use crate::wire::reply::Units;
 use crate::wire::unit::{Kind, Unit};
-use crate::{ending, paths, prune, secure_fs, time};
+use crate::{ending, os, paths, prune, secure_fs, stop, time};
 
 /// List what runs now in this project
 #[derive(Debug, clap::Args)]
@@ -239,6 +239,12 @@ fn describe(unit: &Unit) {
     ];
     for (what, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
         println!("{what:<8} {}", line(value));
+    }
+    if unit.status.is_terminal() {
+        for left in stop::processes(unit) {
+            let command = line(&os::command_line(left.pid));
+            println!("{:<8} pid {} ({command}) is still running", "left", left.pid);
+        }
     }
     for path in logs.into_iter().flatten().filter(|path| secure_fs::exists(path)) {
         println!("{:<8} {}", "log", line(&path.display().to_string()));

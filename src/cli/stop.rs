@@ -4,10 +4,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::Outcome;
-use super::resolve::{self, Found};
+use super::resolve;
 use crate::error::{Error, Result};
-use crate::os::{self, Identity};
 use crate::record::scope;
+use crate::stop::Asker;
+use crate::wire::client::Client;
 use crate::wire::request::{Request, UnitStop};
 use crate::wire::signal::Stopped;
 use crate::wire::unit::Unit;
@@ -36,58 +37,26 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) fn run(self) -> Outcome {
         let grace = if self.force { Duration::ZERO } else { self.grace };
-        let units = match &self.group {
-            Some(group) => members(group)?,
-            None => named(&self.ids)?,
+        let (units, missing) = match &self.group {
+            Some(group) => (members(group)?, Vec::new()),
+            None => named(&self.ids),
         };
-        all(&units, grace)?;
+        all(&units, missing, grace)?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn one(unit: &Unit, grace: Duration) -> Result<()> {
-    let left = end(unit, grace)?;
-    let name = neutral::line(&unit.name);
-    if left.is_empty() {
-        eprintln!("stopped {name} ({}){}", unit.id, scope::far(unit).unwrap_or_default());
-        return Ok(());
-    }
-    let named: Vec<String> = left
-        .iter()
-        .map(|process| {
-            format!("pid {} ({})", process.pid, neutral::line(&os::command_line(process.pid)))
-        })
-        .collect();
-    Err(Error::new(format!("`{name}` could not be stopped whole"))
-        .at(format!("still there: {}", named.join(", "))))
-}
-
-/// Returns what could not be ended.
-fn end(unit: &Unit, grace: Duration) -> Result<Vec<Identity>> {
-    let is_wired = !unit.status.is_terminal() && unit.logs.events.is_none();
-    let found = is_wired.then(|| resolve::resolve(unit.id.as_str()));
-    let Some(Ok(Found::DaemonOnly(mut client, _))) = found else { return stop::stop(unit, grace) };
-    // Who asked is noted in a unit's folder, and it has none: the daemon has to know.
-    client.be_patient(grace + MORE);
-    let stopped: Stopped = client.call(&Request::UnitStop(UnitStop {
-        id: unit.id.to_string(),
-        project: None,
-        session: paths::session(),
-        grace_ms: Some(u64::try_from(grace.as_millis()).unwrap_or(u64::MAX)),
-    }))?;
-    Ok(stopped.left.into_iter().filter_map(Identity::of).collect())
-}
-
-/// Each of them once. When one is not to be found, none is stopped.
-fn named(ids: &[String]) -> Result<Vec<Unit>> {
-    let mut units: Vec<Unit> = Vec::new();
+/// What is found of those that are named, each once; and why others are not.
+fn named(ids: &[String]) -> (Vec<Unit>, Vec<Error>) {
+    let (mut units, mut missing): (Vec<Unit>, Vec<Error>) = (Vec::new(), Vec::new());
     for id in ids {
-        let unit = resolve::resolve(id)?.unit().clone();
-        if !units.iter().any(|known| known.id == unit.id) {
-            units.push(unit);
+        match resolve::resolve(id).map(|found| found.unit().clone()) {
+            Ok(unit) if units.iter().any(|known| known.id == unit.id) => {}
+            Ok(unit) => units.push(unit),
+            Err(error) => missing.push(error),
         }
     }
-    Ok(units)
+    (units, missing)
 }
 
 fn members(group: &str) -> Result<Vec<Unit>> {
@@ -102,16 +71,55 @@ fn members(group: &str) -> Result<Vec<Unit>> {
 
 /// All at the same time: one that is slow to end must not cost the others their grace. Of several
 /// failures, the last is returned and the others told.
-fn all(units: &[Unit], grace: Duration) -> Result<()> {
-    let ends: Vec<Result<()>> = std::thread::scope(|threads| {
-        let ends: Vec<_> =
-            units.iter().map(|unit| threads.spawn(move || one(unit, grace))).collect();
-        ends.into_iter().filter_map(|end| end.join().ok()).collect()
+fn all(units: &[Unit], missing: Vec<Error>, grace: Duration) -> Result<()> {
+    let (wired, recorded): (Vec<&Unit>, Vec<&Unit>) =
+        units.iter().partition(|unit| !unit.status.is_terminal() && unit.logs.events.is_none());
+    let recorded: Vec<Unit> = recorded.into_iter().cloned().collect();
+    let mut failures = missing;
+    std::thread::scope(|threads| {
+        let ask = |unit: &'_ Unit| {
+            threads.spawn({
+                let unit = unit.clone();
+                move || tell(&unit, by_daemon(&unit, grace))
+            })
+        };
+        let asked: Vec<_> = wired.into_iter().map(ask).collect();
+        let stopped = stop::stop_all(&recorded, grace, &Asker::own());
+        for (unit, stopped) in recorded.iter().zip(stopped) {
+            let left = stopped.map(|left| left.iter().map(ToString::to_string).collect());
+            failures.extend(tell(unit, left).err());
+        }
+        failures.extend(asked.into_iter().filter_map(|asked| asked.join().ok()?.err()));
     });
-    let mut failures: Vec<Error> = ends.into_iter().filter_map(Result::err).collect();
     let last = failures.pop();
     for error in &failures {
         eprintln!("ig: {error}");
     }
     last.map_or(Ok(()), Err)
+}
+
+/// Says what became of `unit`, of which `left` could not be ended.
+fn tell(unit: &Unit, left: Result<Vec<String>>) -> Result<()> {
+    let left = left?;
+    let name = neutral::line(&unit.name);
+    if left.is_empty() {
+        eprintln!("stopped {name} ({}){}", unit.id, scope::far(unit).unwrap_or_default());
+        return Ok(());
+    }
+    Err(Error::new(format!("`{name}` ({}) could not be stopped whole", unit.id))
+        .at(format!("still there: {}", left.join("; "))))
+}
+
+/// Who asked is noted in a unit's folder, and this one has none: the daemon has to know. Returns what
+/// could not be ended, and why.
+fn by_daemon(unit: &Unit, grace: Duration) -> Result<Vec<String>> {
+    let mut client = Client::connect("ig")?;
+    client.be_patient(grace + MORE);
+    let stopped: Stopped = client.call(&Request::UnitStop(UnitStop {
+        id: unit.id.to_string(),
+        project: None,
+        session: paths::session(),
+        grace_ms: Some(u64::try_from(grace.as_millis()).unwrap_or(u64::MAX)),
+    }))?;
+    Ok(stopped.why)
 }

@@ -9,7 +9,7 @@ use super::start::lasted;
 use crate::error::exit;
 use crate::r#gen::quote;
 use crate::neutral::line;
-use crate::os::{self, Identity};
+use crate::os::{self, Identity, Processes};
 use crate::port::{self, Claim, Owner};
 use crate::record::scope;
 use crate::stop;
@@ -93,7 +93,8 @@ fn around<'a>(live: &'a [Unit], pids: &[u32]) -> Option<&'a Unit> {
         .collect();
     let roots: Vec<u32> = rooted.iter().map(|(_, root)| *root).collect();
     let owns = |tree: &[Identity]| tree.iter().any(|process| pids.contains(&process.pid));
-    let found = os::trees(&roots).iter().rposition(|tree| owns(tree))?;
+    let all = Processes::now();
+    let found = roots.iter().rposition(|root| owns(&all.tree(*root)))?;
     rooted.get(found).map(|(unit, _)| *unit)
 }
 

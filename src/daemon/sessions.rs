@@ -16,7 +16,7 @@ use super::store::{Beginning, Begun, Store};
 use super::subscribers::Topic;
 use super::world::World;
 use crate::id::UnitId;
-use crate::stop;
+use crate::stop::{self, Asker};
 use crate::wire::session::Ended;
 use crate::wire::unit::Unit;
 
@@ -181,10 +181,11 @@ impl World {
 }
 
 fn end_with_session(unit: &Unit) {
-    match stop::stop_for(unit, stop::GRACE, unit.session.as_deref()) {
+    let asker = Asker { session: unit.session.clone(), process: None };
+    match stop::stop_for(unit, stop::GRACE, &asker) {
         Ok(left) if left.is_empty() => {}
         Ok(left) => {
-            let pids: Vec<String> = left.iter().map(|process| process.pid.to_string()).collect();
+            let pids: Vec<String> = left.iter().map(|left| left.process.pid.to_string()).collect();
             let pids = pids.join(", ");
             note(format_args!("`{}` ended with its session, but for pids {pids}", unit.id));
         }

@@ -22,23 +22,44 @@ pub(super) fn path_of(file: BorrowedFd<'_>) -> Option<PathBuf> {
 }
 
 pub(super) fn process(pid: u32) -> Option<Process> {
-    let stat = text(&format!("/proc/{pid}/stat"))?;
-    parse_stat(pid, &stat)
+    parse_stat(pid, &stat(pid)?)
+}
+
+/// One open, one read, one close: this is done for every process there is.
+fn stat(pid: u32) -> Option<String> {
+    use std::io::Read;
+    let mut buffer = [0; 1024];
+    let mut file = fs::File::open(format!("/proc/{pid}/stat")).ok()?;
+    let count = file.read(&mut buffer).ok()?;
+    // Names of processes need not be UTF-8, and must not hide them.
+    Some(String::from_utf8_lossy(&buffer[..count]).into_owned())
 }
 
 /// Fields of `/proc/PID/stat` (proc(5)): the name in parentheses may hold spaces and parentheses,
 /// so the rest is counted from the last one.
 fn parse_stat(pid: u32, stat: &str) -> Option<Process> {
-    let rest = stat.get(stat.rfind(')')? + 2..)?;
-    let fields: Vec<&str> = rest.split(' ').collect();
-    let number = |index: usize| fields.get(index)?.parse::<u32>().ok();
+    let (head, rest) = stat.rsplit_once(") ")?;
+    let (_, name) = head.split_once('(')?;
+    let mut fields = rest.split(' ');
+    let state = fields.next()?;
+    let mut numbers = [0_i64; 21];
+    for number in &mut numbers {
+        // The one field that is not signed is a limit that nobody asks for.
+        *number = fields.next()?.parse().unwrap_or_default();
+    }
+    let id = |index: usize| u32::try_from(numbers[index]).ok();
+    let count = |index: usize| u64::try_from(numbers[index]).unwrap_or_default();
     Some(Process {
         pid,
-        parent: number(1)?,
-        group: number(2)?,
-        session: number(3)?,
-        start: fields.get(19)?.parse().ok()?,
-        zombie: matches!(fields.first(), Some(&("Z" | "X"))),
+        parent: id(0)?,
+        group: id(1)?,
+        session: id(2)?,
+        on_terminal: numbers[3] != 0,
+        ticks: count(10) + count(11),
+        start: u64::try_from(numbers[18]).ok()?,
+        pages: count(20),
+        zombie: matches!(state, "Z" | "X"),
+        name: name.to_owned(),
     })
 }
 
@@ -49,7 +70,7 @@ pub(super) fn own_session() -> Option<u32> {
 
 /// A pseudoterminal or a console; others nobody sits at.
 pub(super) fn terminal(pid: u32) -> Option<(PathBuf, u64)> {
-    let stat = text(&format!("/proc/{pid}/stat"))?;
+    let stat = stat(pid)?;
     let number = stat.get(stat.rfind(')')? + 2..)?.split(' ').nth(4)?.parse::<i32>().ok()?;
     // As proc(5) has it: the minor number is in bits 31 to 20 and 7 to 0, the major one in 15 to 8.
     let number = number.cast_unsigned();
@@ -113,19 +134,28 @@ pub(super) fn signal(identity: &Identity, signal: Signal) -> bool {
     exit_handle(identity).is_some_and(|handle| pidfd_send_signal(handle, signal).is_ok())
 }
 
-pub(super) fn listening_ports(pids: &[u32]) -> Vec<u16> {
-    let mut sockets = Vec::new();
-    for pid in pids {
-        sockets.extend(sockets_of(*pid));
+/// Which sockets listen on which ports.
+pub(super) struct Listeners(Vec<Listener>);
+
+impl Listeners {
+    /// Whoever is in none of `groups` does not matter, but the kernel tells of all.
+    pub(super) fn of(groups: &[Vec<u32>]) -> Self {
+        let anybody = groups.iter().any(|group| !group.is_empty());
+        let mut found = if anybody { listeners() } else { Vec::new() };
+        found.sort_unstable_by_key(|listener| listener.inode);
+        Self(found)
     }
-    let mut ports: Vec<u16> = Vec::new();
-    for listener in listeners().iter().filter(|l| sockets.contains(&l.inode)) {
-        let at = ports.partition_point(|port| *port < listener.port);
-        if ports.get(at) != Some(&listener.port) {
-            ports.insert(at, listener.port);
+
+    pub(super) fn ports(&self, pid: u32) -> Vec<u16> {
+        if self.0.is_empty() {
+            return Vec::new();
         }
+        let port = |inode: u64| {
+            let at = self.0.binary_search_by_key(&inode, |listener| listener.inode).ok()?;
+            self.0.get(at).map(|listener| listener.port)
+        };
+        sockets_of(pid).into_iter().filter_map(port).collect()
     }
-    ports
 }
 
 pub(super) fn port_owner(port: u16) -> Option<PortOwner> {
@@ -153,15 +183,50 @@ pub(super) fn port_owners(port: u16) -> Vec<u32> {
 const TICKS: u64 = 100;
 
 #[cfg(feature = "full")]
-pub(super) fn usage(pid: u32) -> Option<super::Usage> {
-    let stat = text(&format!("/proc/{pid}/stat"))?;
-    let rest: Vec<&str> = stat.get(stat.rfind(')')? + 2..)?.split(' ').collect();
-    let number = |index: usize| rest.get(index)?.parse::<u64>().ok();
-    let memory = text(&format!("/proc/{pid}/statm"))?;
-    let pages: u64 = memory.split(' ').nth(1)?.parse().ok()?;
-    let page = u64::try_from(rustix::param::page_size()).ok()?;
-    let cpu_ms = (number(11)? + number(12)?) * 1000 / TICKS;
-    Some(super::Usage { cpu_ms, memory: pages * page })
+pub(super) fn usage(process: &Process) -> super::Usage {
+    let page = u64::try_from(rustix::param::page_size()).unwrap_or_default();
+    super::Usage { cpu_ms: process.ticks * 1000 / TICKS, memory: process.pages * page }
+}
+
+/// The first of the numbers that `/proc/PID/status` has after `Uid:`.
+pub(super) fn user(pid: u32) -> Option<u32> {
+    let status = text(&format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+pub(super) fn words(pid: u32) -> Vec<Vec<u8>> {
+    let raw = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let raw = raw.strip_suffix(b"\0").unwrap_or(&raw);
+    if raw.is_empty() {
+        Vec::new()
+    } else {
+        raw.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect()
+    }
+}
+
+pub(super) fn reads_terminal(pid: u32) -> bool {
+    let input = fs::read_link(format!("/proc/{pid}/fd/0"));
+    input.is_ok_and(|path| path.starts_with("/dev/pts") || path.starts_with("/dev/tty"))
+}
+
+pub(super) fn adopt_orphans(name: &str) {
+    use rustix::process::{getpid, set_child_subreaper};
+    let _ = set_child_subreaper(Some(getpid()));
+    let _ = fs::write("/proc/self/comm", name);
+}
+
+pub(super) fn leave_orphans() {
+    let _ = rustix::process::set_child_subreaper(None);
+}
+
+/// Where the kernel does not list them they are looked for among all.
+pub(super) fn own_children() -> Vec<u32> {
+    let Some(listed) = text("/proc/thread-self/children") else {
+        let own = std::process::id();
+        return processes().iter().filter(|one| one.parent == own).map(|one| one.pid).collect();
+    };
+    listed.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
 }
 
 #[cfg(feature = "full")]
@@ -169,7 +234,6 @@ pub(super) fn bearing(name: &[u8]) -> Vec<(u32, String)> {
     pids().filter_map(|pid| Some((pid, variable(pid, name)?))).collect()
 }
 
-#[cfg(feature = "full")]
 pub(super) fn variable(pid: u32, name: &[u8]) -> Option<String> {
     let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
     let entries = environment.split(|byte| *byte == 0);
@@ -222,9 +286,11 @@ mod tests {
 
     #[test]
     fn stat_survives_a_nasty_name() {
-        let fields = "S 7 8 9 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 4242 0 0";
-        let process = parse_stat(5, &format!("5 (a) b ) R (c)) {fields}")).unwrap();
+        let fields = "S 7 8 9 0 -1 4194304 1 0 0 0 3 4 0 0 20 0 1 0 4242 0 17 18446744073709551615";
+        let process = parse_stat(5, &format!("5 (a) b ) R (c)) {fields}\n")).unwrap();
         assert_eq!((process.parent, process.group, process.session), (7, 8, 9));
         assert_eq!((process.start, process.zombie), (4242, false));
+        assert_eq!((process.ticks, process.pages, process.on_terminal), (7, 17, false));
+        assert_eq!(process.name, "a) b ) R (c)");
     }
 }

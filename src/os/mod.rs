@@ -1,7 +1,14 @@
 //! What Linux and macOS do differently: process identity, process trees, listening ports.
 //!
 //! A process is known by (pid, kernel start time, boot): a bare pid may belong to a stranger by the
-//! time we look again.
+//! time we look again. What this room promises:
+//!
+//! - [`signal`] reaches exactly the process that was meant, or nobody: on Linux through a pidfd that
+//!   is checked before it is used.
+//! - [`Processes`] is one look at all processes; whoever asks about many units takes one and passes it
+//!   on. Nothing here looks at all processes for the sake of one of them, but for [`port_owner`].
+//! - Whoever may be signalled at all is not decided here, but in [`crate::stop`].
+//! - What a system does not tell is nobody, nothing or none, never a guess.
 
 #[cfg(target_os = "linux")]
 mod linux;
@@ -13,7 +20,13 @@ mod other;
 #[cfg(not(target_os = "linux"))]
 use other as here;
 
+mod processes;
+
+use std::sync::OnceLock;
+
 use serde::{Deserialize, Serialize};
+
+pub use processes::Processes;
 
 /// One process, beyond doubt.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -30,7 +43,7 @@ impl Identity {
     /// The identity of the process that has `pid` now. None when there is none, or only a zombie.
     pub fn of(pid: u32) -> Option<Self> {
         let process = here::process(pid).filter(|p| !p.zombie)?;
-        Some(Self { pid, start: process.start, boot: here::boot_id() })
+        Some(Self { pid, start: process.start, boot: boot() })
     }
 
     /// The identity of this process.
@@ -44,13 +57,14 @@ impl Identity {
     }
 }
 
-/// Tells this boot of the machine from all others.
+/// The boot that we run in, which tells it from all others: the same as long as we live.
 pub fn boot() -> String {
-    here::boot_id()
+    static BOOT: OnceLock<String> = OnceLock::new();
+    BOOT.get_or_init(here::boot_id).clone()
 }
 
 /// What the kernel tells of one process.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Process {
     pub(crate) pid: u32,
     pub(crate) parent: u32,
@@ -58,6 +72,16 @@ pub(crate) struct Process {
     pub(crate) session: u32,
     pub(crate) start: u64,
     pub(crate) zombie: bool,
+    /// It has a controlling terminal.
+    pub(crate) on_terminal: bool,
+    /// What it calls itself, at most 15 bytes; empty where the system does not tell.
+    pub(crate) name: String,
+    /// Clock ticks of processor time that it used.
+    #[cfg_attr(not(feature = "full"), allow(dead_code, reason = "ig-agent lists nothing"))]
+    pub(crate) ticks: u64,
+    /// Pages of memory that are its now.
+    #[cfg_attr(not(feature = "full"), allow(dead_code, reason = "ig-agent lists nothing"))]
+    pub(crate) pages: u64,
 }
 
 /// The parent of `pid`, while `pid` lives.
@@ -76,12 +100,8 @@ pub struct PortOwner {
 
 /// Everybody in a group or a session that one of `leaders` leads or led, alive. Zombies do not count.
 pub fn members(leaders: &[u32]) -> Vec<Identity> {
-    let boot = here::boot_id();
-    here::processes()
-        .into_iter()
-        .filter(|p| !p.zombie && [p.group, p.session].iter().any(|id| leaders.contains(id)))
-        .map(|p| Identity { pid: p.pid, start: p.start, boot: boot.clone() })
-        .collect()
+    let all = Processes::now();
+    all.living(&all.led_by(leaders))
 }
 
 /// Everybody who was started with the variable `assignment` (`NAME=value`) in the environment; only
@@ -92,53 +112,29 @@ pub fn started_with(assignment: &str, since: u32) -> Vec<Identity> {
     found.into_iter().filter_map(Identity::of).collect()
 }
 
-/// `root` and its descendants, and whoever is in the group or session that `root` leads.
-///
-/// Reparented processes are found by group and session, which they keep unless they leave on purpose.
+/// The [`Processes::tree`] of `root` at this moment.
 pub fn tree(root: u32) -> Vec<Identity> {
-    trees(&[root]).pop().unwrap_or_default()
-}
-
-/// The [`tree`] of the process that `root` is or was: nothing when its pid is another's by now. As long
-/// as somebody is in its group or session, the kernel gives that number to nobody else.
-pub fn tree_of(root: &Identity) -> Vec<Identity> {
-    let (all, boot) = (here::processes(), here::boot_id());
-    let taken_over = |p: &Process| p.pid == root.pid && p.start != root.start;
-    if boot != root.boot || all.iter().any(taken_over) {
-        return Vec::new();
-    }
-    tree_among(&all, &boot, root.pid)
-}
-
-/// The [`tree`] of each of `roots`, from one look at all processes.
-pub fn trees(roots: &[u32]) -> Vec<Vec<Identity>> {
-    let (all, boot) = (here::processes(), here::boot_id());
-    roots.iter().map(|root| tree_among(&all, &boot, *root)).collect()
-}
-
-fn tree_among(all: &[Process], boot: &str, root: u32) -> Vec<Identity> {
-    let mut found = vec![root];
-    found.extend(all.iter().filter(|p| p.group == root || p.session == root).map(|p| p.pid));
-    loop {
-        let before = found.len();
-        for process in all {
-            if found.contains(&process.parent) && !found.contains(&process.pid) {
-                found.push(process.pid);
-            }
-        }
-        if found.len() == before {
-            break;
-        }
-    }
-    all.iter()
-        .filter(|p| found.contains(&p.pid) && !p.zombie)
-        .map(|p| Identity { pid: p.pid, start: p.start, boot: boot.to_owned() })
-        .collect()
+    Processes::now().tree(root)
 }
 
 /// The TCP ports that any of `pids` listens on, sorted.
 pub fn listening_ports(pids: &[u32]) -> Vec<u16> {
-    if pids.is_empty() { Vec::new() } else { here::listening_ports(pids) }
+    listening_ports_of(&[pids.to_vec()]).pop().unwrap_or_default()
+}
+
+/// The TCP ports that any of each of `groups` of pids listens on, sorted: one look for all of them.
+pub fn listening_ports_of(groups: &[Vec<u32>]) -> Vec<Vec<u16>> {
+    let listeners = here::Listeners::of(groups);
+    let ports = |group: &Vec<u32>| {
+        let mut ports: Vec<u16> = Vec::new();
+        for port in group.iter().flat_map(|pid| listeners.ports(*pid)) {
+            if let Err(at) = ports.binary_search(&port) {
+                ports.insert(at, port);
+            }
+        }
+        ports
+    };
+    groups.iter().map(ports).collect()
 }
 
 /// Who listens on TCP `port`, if we may know.
@@ -172,15 +168,6 @@ pub struct Usage {
     pub memory: u64,
 }
 
-/// What `pids` use together.
-#[cfg(feature = "full")]
-pub fn usage(pids: &[u32]) -> Usage {
-    pids.iter().filter_map(|pid| here::usage(*pid)).fold(Usage::default(), |sum, one| Usage {
-        cpu_ms: sum.cpu_ms + one.cpu_ms,
-        memory: sum.memory + one.memory,
-    })
-}
-
 /// Everybody who was started with the variable `name` in the environment, and its value.
 #[cfg(feature = "full")]
 pub fn bearing(name: &str) -> Vec<(Identity, String)> {
@@ -189,7 +176,6 @@ pub fn bearing(name: &str) -> Vec<(Identity, String)> {
 }
 
 /// The value of the variable `name` that `pid` was started with.
-#[cfg(feature = "full")]
 pub fn variable(pid: u32, name: &str) -> Option<String> {
     here::variable(pid, name.as_bytes())
 }
@@ -197,6 +183,43 @@ pub fn variable(pid: u32, name: &str) -> Option<String> {
 /// Who leads or led the session that we are in; none where that is nobody of our pid namespace.
 pub fn own_session() -> Option<u32> {
     here::own_session().filter(|leader| *leader > 0)
+}
+
+/// The user that `pid` runs for: its real user id.
+pub fn user(pid: u32) -> Option<u32> {
+    here::user(pid)
+}
+
+/// The program and the words of `pid`, each as it is; empty where the system does not tell.
+pub(crate) fn words(pid: u32) -> Vec<Vec<u8>> {
+    here::words(pid)
+}
+
+/// Whether the standard input of `pid` is a terminal, as far as the system tells.
+pub(crate) fn reads_terminal(pid: u32) -> bool {
+    here::reads_terminal(pid)
+}
+
+/// The value of `name` in the environment that each of `pids` was started with.
+pub(crate) fn marks(pids: &[u32], name: &str) -> Vec<Option<String>> {
+    pids.iter().map(|pid| here::variable(*pid, name.as_bytes())).collect()
+}
+
+/// Has orphaned descendants come to this process, which is called `name` from now on: so they are
+/// found as long as it lives. Elsewhere than on Linux neither can be had.
+pub fn adopt_orphans(name: &str) {
+    here::adopt_orphans(name);
+}
+
+/// Takes back what [`adopt_orphans`] did, but for the name: whoever is executed next is no runner.
+pub fn leave_orphans() {
+    here::leave_orphans();
+}
+
+/// The pids of the children of this process, ended ones too; nobody where orphans do not come to us.
+/// Of a process with several threads, only those that the calling one started.
+pub fn own_children() -> Vec<u32> {
+    here::own_children()
 }
 
 /// The terminal that controls `pid`, and the number of its device.

@@ -26,6 +26,8 @@ pub struct Registration {
     pub metadata: Map<String, Value>,
     /// The process whose end is the unit's end.
     pub pid: u32,
+    /// That process may be stopped, with what descends from it.
+    pub offer: bool,
 }
 
 /// Makes the record and links it where the daemon looks. The second value is a warning.
@@ -36,6 +38,7 @@ pub fn register(registration: Registration) -> Result<(Unit, Folder, Option<crat
     unit.metadata = registration.metadata;
     unit.pid = Some(registration.pid);
     unit.process = Identity::of(registration.pid);
+    unit.offered = registration.offer;
     unit.status = Status::Running;
     let (folder, warning) = Folder::create(&mut unit)?;
     seals::keep(&folder);

@@ -77,6 +77,7 @@ impl Files {
         unit.process = Identity::own();
         unit.pid = Some(std::process::id());
         self.save(unit);
+        crate::os::leave_orphans();
         let _ = Command::new(&plan.argv[0]).args(&plan.argv[1..]).exec();
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::record::{Folder, scripts};
 use crate::secure_fs::made;
-use crate::{autostart, git, secure_fs};
+use crate::{autostart, git, secure_fs, stop};
 
 /// Keeps the script's text by its hash, once for all runs of it.
 pub(crate) fn script(folder: &Folder, sha256: &str, text: &[u8]) {
@@ -35,7 +35,8 @@ pub(crate) fn ask_git(folder: &Folder, cwd: &Path) -> Option<Child> {
         return None;
     }
     let answer = secure_fs::append(&folder.file(scripts::GIT)).ok()?;
-    Command::new(autostart::find("ig-agent")?)
+    let mut helper = Command::new(autostart::find("ig-agent")?);
+    stop::as_helper(&mut helper)
         .arg("look-at-git")
         .current_dir(cwd)
         .stdin(Stdio::null())

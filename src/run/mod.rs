@@ -269,6 +269,7 @@ fn describe(plan: &Plan, script: Option<&[u8]>) -> Unit {
     unit.stream_logs = plan.stream;
     unit.terms = Terms { background: plan.detached, ..plan.terms.clone() };
     unit.runner = Identity::own();
+    stop::adopt(&mut unit);
     unit
 }
 

@@ -8,6 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
+use rustix::process::WaitOptions;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, tcsetattr, tcsetwinsize};
 
@@ -54,6 +55,16 @@ impl Child {
         match &mut self.parent {
             Parent::Us(process) => process.try_wait().ok().flatten(),
             Parent::Monitor(_) => None,
+        }
+    }
+
+    /// Waits for orphans that came to us and ended: nobody else does. `helpers` have who waits for them.
+    pub(super) fn bury_orphans(&self, helpers: &[std::process::Child]) {
+        let ours = [self.pid].into_iter().chain(self.monitor().map(Monitor::session));
+        let ours: Vec<u32> = ours.chain(helpers.iter().map(std::process::Child::id)).collect();
+        let orphans = crate::os::own_children().into_iter().filter(|pid| !ours.contains(pid));
+        for pid in orphans.filter_map(crate::os::pid) {
+            let _ = rustix::process::waitpid(Some(pid), WaitOptions::NOHANG);
         }
     }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Component, Path};
 use std::time::Duration;
 
-use crate::os::Identity;
+use super::look::Look;
 use crate::wire::unit::Unit;
 
 /// What ended just now may still count as being inside.
@@ -19,17 +19,17 @@ pub(super) fn of(unit: &Unit) -> Option<&Path> {
 }
 
 /// Everybody who is in it.
-pub fn members(unit: &Unit) -> Vec<Identity> {
+pub(super) fn pids_in(unit: &Unit) -> Vec<u32> {
     let listed = of(unit).map(pids).unwrap_or_default();
-    listed.lines().filter_map(|pid| Identity::of(pid.parse().ok()?)).collect()
+    listed.lines().filter_map(|pid| pid.parse().ok()).collect()
 }
 
-/// Ends all that are in it at once, which no process can outrun. Not every kernel can do that, and
-/// where the runner is inside, it would be lost too.
-pub(super) fn kill(unit: &Unit) {
-    let runner = unit.runner.as_ref();
-    let apart = !members(unit).iter().any(|process| Some(process) == runner);
-    if let Some(cgroup) = of(unit).filter(|_| apart) {
+/// Ends all that are in it at once, which no process can outrun. Not every kernel can do that, and it
+/// is done only where everybody inside may be ended: the runner may be in there, or another unit.
+pub(super) fn kill(unit: &Unit, look: &Look) {
+    let family = look.family(unit);
+    let may_end = |pid: &u32| family.contains(pid) && look.spares(*pid).is_none();
+    if let Some(cgroup) = of(unit).filter(|_| pids_in(unit).iter().all(may_end)) {
         let file = fs::OpenOptions::new().write(true).open(cgroup.join("cgroup.kill"));
         let _ = file.and_then(|mut file| std::io::Write::write_all(&mut file, b"1"));
     }

@@ -148,6 +148,7 @@ fn read(from: &mut Fields) -> Option<Unit> {
         process: from.identity("process"),
         runner: from.identity("runner"),
         keeper: from.identity("keeper"),
+        offered: from.flag("offered"),
         terminal: terminal(from.fields("terminal")),
     };
     raw::put_back(&mut unit, from.fields("raw"));
@@ -245,6 +246,7 @@ mod tests {
         unit.terms.ends_with_session = true;
         unit.terms.alerts.on_kill = true;
         unit.restarts = 3;
+        unit.offered = true;
         unit.env_names = vec!["HOME".into()];
         unit.runner = Some(Identity { pid: 1, start: u64::MAX, boot: "b".into() });
         unit.keeper = Some(Identity { pid: 2, start: 0, boot: "b".into() });

@@ -28,10 +28,12 @@ pub enum ErrorCode {
     NotPermitted,
     /// The unit's end was not told yet to everybody who should know.
     Undrained,
+    /// Ig did not start the unit, and it did not offer itself: it is nobody's to stop.
+    NotOwned,
 }
 
 impl ErrorCode {
-    const TABLE: [(Self, i32, &'static str); 12] = [
+    const TABLE: [(Self, i32, &'static str); 13] = [
         (Self::ParseError, -32700, "parse_error"),
         (Self::InvalidRequest, -32600, "invalid_request"),
         (Self::MethodNotFound, -32601, "method_not_found"),
@@ -44,6 +46,7 @@ impl ErrorCode {
         (Self::FrameTooLarge, -32005, "frame_too_large"),
         (Self::NotPermitted, -32006, "not_permitted"),
         (Self::Undrained, -32007, "undrained"),
+        (Self::NotOwned, -32008, "not_owned"),
     ];
 
     fn row(self) -> (Self, i32, &'static str) {

@@ -113,6 +113,9 @@ pub struct AgentRegister {
     pub metadata: Map<String, Value>,
     /// The process whose end is the agent's end; the caller's own when not given.
     pub pid: Option<u32>,
+    /// That process may be stopped, with what descends from it. It must be the caller's own, the
+    /// script that called it, or a child of those.
+    pub offer: bool,
     /// The project it works in.
     #[serde(with = "super::raw::place_if")]
     pub project: Option<PathBuf>,

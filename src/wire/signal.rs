@@ -118,8 +118,11 @@ pub struct Pending {
 pub struct Stopped {
     /// The unit as it was before.
     pub unit: super::unit::Unit,
-    /// Processes that could not be ended.
+    /// Processes that could not be ended...
     pub left: Vec<u32>,
+    /// ...and why, in the same order, for people.
+    #[serde(default)]
+    pub why: Vec<String>,
 }
 
 /// The answer to `unit.evict`.

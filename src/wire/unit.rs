@@ -318,6 +318,7 @@ pub struct Terms {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(remote = "Self")] // the fields; see below for the whole
 #[allow(missing_docs, reason = "the names are the contract, and say what they hold")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Unit {
     pub id: UnitId,
     pub kind: Kind,
@@ -378,6 +379,9 @@ pub struct Unit {
     /// whose runner was killed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keeper: Option<Identity>,
+    /// It registered itself, and may be stopped: its own process, and what descends from that.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub offered: bool,
     /// The terminal it was started from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub terminal: Option<Terminal>,
@@ -453,6 +457,7 @@ impl Unit {
             process: None,
             runner: None,
             keeper: None,
+            offered: false,
             terminal: None,
         }
     }

@@ -227,7 +227,9 @@ fn agents_without_a_record_are_found_by_stop_and_alerts() {
         assert_eq!(raw.ok("signal.drain", &drainer)["signals"], json!([]));
     }
     let mut agent = Command::new("sleep").arg("60").spawn().unwrap();
-    let about = json!({ "name": "wired", "pid": agent.id(), "project": world.project() });
+    let about = json!({
+        "name": "wired", "pid": agent.id(), "project": world.project(), "offer": true,
+    });
     raw.ok("agent.register", &about);
     let told = world.ok(&["alerts", "wired", "--alert-on-kill"]);
     assert!(told.ends_with("kill     told\n"), "{told}");

@@ -43,12 +43,14 @@ fn the_whole_tree_ends_pty_or_not() {
 }
 
 #[test]
-fn several_are_stopped_at_once_or_none() {
+fn several_are_stopped_at_once_and_what_is_not_there_is_told() {
     let world = World::new();
     let [a, b] = ["one", "two"].map(|name| world.start(&[name, "--", "sleep 60"]));
     let mistyped = world.command(&["stop", "one", "twoo"]).output().unwrap();
     assert!(stderr(&mistyped).contains("try: `two`"), "{}", stderr(&mistyped));
-    assert_eq!(world.unit(&a)["status"], "running");
+    assert_eq!(mistyped.status.code(), Some(1));
+    assert_eq!(world.unit(&a)["status"], "killed");
+    let a = world.start(&["one", "--", "sleep 60"]);
     world.ok(&["stop", "one", "two", &a]);
     for id in [&a, &b] {
         assert_eq!(world.unit(id)["status"], "killed");
@@ -109,7 +111,7 @@ fn a_sweep_spares_live_units_and_the_shell_around_it() {
     shell.env("IDLERGEAR_PROJECT", world.0.project());
     let output = shell.output().unwrap();
     assert_eq!(stdout(&output), "survived\n");
-    assert!(stderr(&output).contains("is around this very command, and stays"));
+    assert!(stderr(&output).contains("it is an ancestor of this command"));
     assert!(process.is_alive());
     world.ok(&["stop", &live]);
 }

@@ -7,9 +7,10 @@ use serde_json::json;
 
 use crate::cli::{Outcome, table};
 use crate::error::Result;
+use crate::os::{self, Processes};
+use crate::time;
 use crate::wire::client::Client;
 use crate::wire::unit::{Status, Unit};
-use crate::{os, time};
 
 /// List who is running: scripts, servers, runs and AI sessions of this project
 #[derive(Debug, clap::Args)]
@@ -40,11 +41,12 @@ impl Args {
 
 /// Ports are what each one's processes listen on now.
 fn look_at_ports(agents: &mut [Unit]) {
-    let roots: Vec<u32> = agents.iter().filter_map(|unit| unit.pid).collect();
-    let with_pid = agents.iter_mut().filter(|unit| unit.pid.is_some());
-    for (unit, tree) in with_pid.zip(os::trees(&roots)) {
-        let pids: Vec<u32> = tree.iter().map(|process| process.pid).collect();
-        unit.ports.extend(os::listening_ports(&pids));
+    let all = Processes::now();
+    let pids = |root: u32| all.tree(root).iter().map(|process| process.pid).collect::<Vec<u32>>();
+    let (found, trees): (Vec<&mut Unit>, Vec<Vec<u32>>) =
+        agents.iter_mut().filter_map(|unit| unit.pid.map(|root| (unit, pids(root)))).unzip();
+    for (unit, ports) in found.into_iter().zip(os::listening_ports_of(&trees)) {
+        unit.ports.extend(ports);
         unit.ports.sort_unstable();
         unit.ports.dedup();
     }

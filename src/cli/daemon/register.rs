@@ -20,6 +20,9 @@ pub(crate) struct Args {
     /// Whatever it wants known, as a JSON object; `pid` in it names its process
     #[arg(long, value_name = "JSON")]
     metadata: Option<String>,
+    /// Let `ig stop` end that process and what it started: the calling script, or a child of it
+    #[arg(long)]
+    offer: bool,
 }
 
 impl Args {
@@ -29,8 +32,9 @@ impl Args {
         }
         let metadata = metadata(self.metadata.as_deref())?;
         let pid = owner(&metadata)?;
-        let (name, agent_type) = (self.name, self.agent_type);
-        let registration = Registration { name, agent_type, metadata, pid };
+        crate::agent::register::check(pid, self.offer)?;
+        let (name, agent_type, offer) = (self.name, self.agent_type, self.offer);
+        let registration = Registration { name, agent_type, metadata, pid, offer };
         let (unit, _, warning) = register::register(registration)?;
         if let Some(warning) = warning {
             eprintln!("ig: {warning}");
@@ -52,8 +56,9 @@ fn metadata(text: Option<&str>) -> Result<Map<String, Value>> {
 /// The process whose end is the agent's end: as told, else whoever called us.
 fn owner(metadata: &Map<String, Value>) -> Result<u32> {
     let caller = || rustix::process::getppid().and_then(|pid| u32::try_from(pid.as_raw_pid()).ok());
-    let Some(told) = metadata.get("pid") else { return Ok(caller().unwrap_or(1)) };
+    // A caller in another pid namespace (`docker exec`) has no number here.
+    let Some(told) = metadata.get("pid") else { return Ok(caller().unwrap_or(0)) };
     let pid = told.as_u64().and_then(|pid| u32::try_from(pid).ok());
-    pid.filter(|pid| crate::os::Identity::of(*pid).is_some())
+    pid.filter(|pid| *pid == 0 || crate::os::Identity::of(*pid).is_some())
         .ok_or_else(|| Error::usage(format!("`pid` in `--metadata` is no running process: {told}")))
 }

@@ -5,6 +5,7 @@ use crate::daemon::store::Store;
 use crate::daemon::world::World;
 use crate::id::UnitId;
 use crate::os::Identity;
+use crate::stop;
 use crate::wire::request::AgentRegister;
 use crate::wire::unit::{Kind, Status, Unit};
 
@@ -38,7 +39,17 @@ fn unit(world: &World, caller: Option<u32>, params: AgentRegister) -> Answer<Uni
     }
     let pid = params.pid.or(caller);
     let pid = pid.ok_or_else(|| invalid("an agent needs the `pid` of its process"))?;
+    if pid <= 1 {
+        return Err(invalid(format!("process {pid} cannot be registered: it is not a script")));
+    }
     let process = Identity::of(pid).ok_or_else(|| invalid(format!("no process has pid {pid}")))?;
+    if params.offer {
+        // Who calls is known from the kernel alone; where it does not tell, nobody can offer.
+        let may = caller.ok_or("this system does not tell which process calls");
+        may.and_then(|caller| stop::check_offer(pid, caller))
+            .map_err(|why| invalid(format!("pid {pid} cannot be offered: {why}")))?;
+    }
+    unit.offered = params.offer;
     unit.agent_type = params.agent_type;
     unit.metadata = params.metadata;
     unit.pid = Some(pid);

@@ -60,7 +60,7 @@ pub(super) fn dispatch(world: &mut World, pid: Option<u32>, request: Request) ->
         Request::UnitList(params) => value(Ok(unit_list::handle(world, &params))),
         Request::UnitGet(params) => value(unit_get::handle(world, &params)),
         Request::UnitOutput(params) => value(unit_output::handle(world, &params)),
-        Request::UnitStop(params) => match unit_stop::handle(world, &params) {
+        Request::UnitStop(params) => match unit_stop::handle(world, pid, &params) {
             Ok(work) => return Answered::Later(work),
             Err(error) => Err(error),
         },

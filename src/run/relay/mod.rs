@@ -315,6 +315,7 @@ impl Relay<'_> {
         if let Some(status) = self.child.reap() {
             self.note_end(status.code(), status.signal());
         }
+        self.child.bury_orphans(&self.helpers);
     }
 }
 
