@@ -42,6 +42,7 @@ pub struct Claim {
     /// The name people use.
     pub name: String,
     /// The project it works in.
+    #[serde(default, with = "crate::wire::raw::place_if")]
     pub project: Option<PathBuf>,
 }
 

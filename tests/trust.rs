@@ -144,7 +144,7 @@ fn links_pipes_and_giants_are_refused() {
     std::fs::remove_file(profiles.join("out.toml")).unwrap();
 
     std::fs::write(profiles.join("big.toml"), "#".repeat(300 * 1024)).unwrap();
-    assert!(stderr(&world.ig(&["trust"])).contains("256 KiB"));
+    assert!(stderr(&world.ig(&["trust"])).contains("262 kB"));
     std::fs::remove_file(profiles.join("big.toml")).unwrap();
 
     assert!(world.bash("mkfifo .idlergear/profiles/pipe.toml").status.success());

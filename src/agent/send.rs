@@ -8,6 +8,7 @@ use super::{Outcome, daemon};
 use crate::error::Error;
 use crate::outbox::{self, Sent};
 use crate::paths;
+use crate::wire::raw;
 
 pub(super) fn run(mut words: Words) -> Outcome {
     let (mut to, mut from, mut text) = (None, None, Vec::new());
@@ -26,7 +27,7 @@ pub(super) fn run(mut words: Words) -> Outcome {
         return Err(Error::usage("nothing to send").next("ig-agent send [--to WHO] TEXT"));
     }
     let from = from.or_else(|| paths::var("IDLERGEAR_AGENT_ID")).unwrap_or_else(paths::user);
-    let project = paths::current_project().map(|root| root.to_string_lossy().into_owned());
+    let project = paths::current_project().map(|root| raw::text(&root));
     let message = vec![
         ("to", to.into()),
         ("from", from.into()),

@@ -51,7 +51,7 @@ pub(crate) struct Args {
     json: bool,
     /// Arguments for the script
     #[arg(last = true, requires = "run", value_name = "ARGS")]
-    rest: Vec<String>,
+    rest: Vec<std::ffi::OsString>,
 }
 
 /// What to do with the script.

@@ -100,7 +100,7 @@ impl Means {
         let facts = match self {
             Self::None => json!({}),
             Self::Cgroup { made, home, limit } => {
-                json!({"by": "cgroup", "memory": limit.memory, "cpu": limit.cpu, "cgroup": made, "home": home})
+                json!({"by": "cgroup", "memory": limit.memory, "cpu": limit.cpu, "cgroup": made.to_string_lossy(), "home": home.to_string_lossy()})
             }
             Self::Scope { name, limit } => {
                 json!({"by": "cgroup", "memory": limit.memory, "cpu": limit.cpu, "scope": format!("{name}.scope")})

@@ -54,7 +54,7 @@ impl Subject {
         };
         let content = match read {
             Err(error) if error.kind() == ErrorKind::FileTooLarge => {
-                return refuse("a file this long cannot be trusted: nobody reads 256 KiB");
+                return refuse("a file this long cannot be trusted: nobody reads 262 kB");
             }
             other => other.map_err(|e| Error::io("read", &path, &e))?,
         };

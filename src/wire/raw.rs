@@ -74,20 +74,20 @@ pub(crate) mod place {
 }
 
 /// The same where there may be none.
-pub(super) mod place_if {
+pub(crate) mod place_if {
     use std::path::PathBuf;
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     #[allow(clippy::ref_option, reason = "serde passes references")]
-    pub(in crate::wire) fn serialize<S: Serializer>(
+    pub(crate) fn serialize<S: Serializer>(
         path: &Option<PathBuf>,
         to: S,
     ) -> Result<S::Ok, S::Error> {
         path.as_deref().map(super::text).serialize(to)
     }
 
-    pub(in crate::wire) fn deserialize<'a, D: Deserializer<'a>>(
+    pub(crate) fn deserialize<'a, D: Deserializer<'a>>(
         from: D,
     ) -> Result<Option<PathBuf>, D::Error> {
         Ok(Option::<String>::deserialize(from)?.map(|text| super::path(&text)))

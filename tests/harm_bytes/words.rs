@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::{Sandbox, stderr, stdout, succeed, wait_until};
+use crate::support::{Sandbox, free_port, stderr, stdout, succeed, wait_until};
 use crate::{ODD, ODD_HEX, alone, last, os, run};
 
 const PRINTF: &str = "7072696e7466";
@@ -81,6 +81,9 @@ fn the_shell_library_and_generated_scripts_pass_them_on() {
     assert_eq!(run(alone(&world, made.to_str().unwrap()).arg(os(ODD))).stdout, ODD);
     let raw = last(&world)["raw"]["argv"].clone();
     assert_eq!(raw.as_array().unwrap().last().unwrap(), ODD_HEX);
+    let mut made = alone(&world, "ig");
+    made.args(["gen", "script", "two", "--command", "printf %s", "--run", "--"]).arg(os(ODD));
+    assert_eq!(run(&mut made).stdout, ODD);
 }
 
 #[test]
@@ -197,6 +200,16 @@ fn the_daemon_knows_units_in_a_project_with_any_name() {
         signals.contains(id.trim())
     });
     assert_eq!(odd.ok(&["logs", "web"]), "up\n");
+}
+
+#[test]
+fn a_port_is_claimed_in_a_project_with_any_name() {
+    let odd = Odd::new();
+    let base = free_port().to_string();
+    let script = "first=$(ig-agent port \"$1\" --pid $$); second=$(ig-agent port \"$1\" --pid 1)
+        echo $((first - $1)) $((second > first))";
+    let output = odd.command("bash").args(["-c", script, "bash", &base]).output().unwrap();
+    assert_eq!(stdout(&output), "0 1\n", "{}", stderr(&output));
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn a_run_tells_command_code_and_the_end_of_its_output() {
     let mut raw = Raw::greeted(&world);
     let metadata = raw.ok("unit.get", &json!({ "id": unit }))["metadata"].clone();
     assert_eq!(metadata["exit_code"], 2);
-    assert!(metadata["command"].as_str().unwrap().starts_with("bash -c seq"));
+    assert!(metadata["command"].as_str().unwrap().starts_with("bash -c 'seq 1 100000; exit 2'"));
     let output = metadata["output"].as_str().unwrap();
     assert!(output.len() <= 64 << 10 && output.len() > 60 << 10, "{}", output.len());
     assert!(output.ends_with("99999\n100000\n"));

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::cli::Outcome;
 use crate::error::{Error, Result};
+use crate::wire::raw;
 use crate::wire::reply::Sent;
 use crate::{neutral, outbox, paths};
 
@@ -27,7 +28,7 @@ impl Args {
             return Err(Error::usage("nothing to send").next("ig daemon send [--to WHO] TEXT"));
         }
         let scope = super::scope(self.all);
-        let project = scope.project.map(|root| root.to_string_lossy().into_owned());
+        let project = scope.project.map(|root| raw::text(&root));
         let message = vec![
             ("to", self.to.into()),
             ("from", paths::var("IDLERGEAR_AGENT_ID").unwrap_or_else(paths::user).into()),

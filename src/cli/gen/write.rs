@@ -1,5 +1,6 @@
 //! One script: made, compared with what is there, and shown, refused or written.
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -131,7 +132,7 @@ impl Draft {
 }
 
 /// Becomes the script.
-fn run(path: &Path, args: &[String]) -> Outcome {
+fn run(path: &Path, args: &[OsString]) -> Outcome {
     let error = Command::new(path).args(args).exec();
     Err(Error::io("run", path, &error))
 }

@@ -48,7 +48,7 @@ pub(crate) struct Args {
     /// Only lines that look like errors, with a little around them
     #[arg(long)]
     errors: bool,
-    /// Only lines from then on: `10m` (ago), or a date and time
+    /// Only lines from then on: `10m` (ago), `15:40`, or a date and time, on your own clock
     #[arg(long, value_name = "T")]
     since: Option<String>,
     /// Only lines until then

@@ -22,7 +22,8 @@ use crate::run::{Plan, banner, kept, stream};
 use crate::wire::unit::{EndSource, Kind, Logs, Status, Unit};
 use crate::{autostart, paths, secure_fs, time};
 
-/// Register a run that you start yourself; prints its id
+/// Register a run that you start yourself; prints its id. It is pending until `ig run stream` or `ig
+/// run complete`, whatever becomes of the shell that registered it
 #[derive(Debug, clap::Args)]
 pub(crate) struct Register {
     /// The command: words, or one string for the shell
