@@ -11,7 +11,7 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Once;
@@ -455,7 +455,8 @@ fn check(case: &Case) -> Result<(), TestCaseError> {
     }
     if case.is_linked {
         let live = world.state().join("live");
-        fs::create_dir_all(&live).unwrap();
+        // Nobody else may enter, as ig makes it: the daemon insists on that.
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&live).unwrap();
         for id in ["b00000001", "b00000002"] {
             symlink(world.project().join(".idlergear/runs").join(id), live.join(id)).unwrap();
         }
