@@ -137,7 +137,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 /// The system's words without Rust's "(os error 2)".
-fn plain(cause: &std::io::Error) -> String {
+pub(crate) fn plain(cause: &std::io::Error) -> String {
     let text = cause.to_string();
     let text = text.split(" (os error").next().unwrap_or(&text);
     let mut plain = text.to_owned();

@@ -3,15 +3,17 @@
 use std::process::ExitCode;
 use std::time::SystemTime;
 
+use serde_json::Value;
+
 use super::{Outcome, figures, resolve, table};
 use crate::kinds::{ROOM, SIGNAL_ROOM};
 use crate::neutral::line;
 use crate::record::gap::size;
 use crate::record::now::Look;
-use crate::record::scope;
+use crate::record::{RUNNER_LOST, scope};
 use crate::start::kind;
 use crate::wire::reply::Units;
-use crate::wire::unit::{Kind, Unit};
+use crate::wire::unit::{EndSource, Kind, Unit};
 use crate::{ending, os, paths, prune, secure_fs, stop, time};
 
 /// List what runs now in this project
@@ -154,14 +156,35 @@ fn row(unit: &Unit) -> Vec<String> {
 
 /// `running`, `running, busy`, `failed (3)`, `killed (SIGTERM)`.
 pub(crate) fn state(unit: &Unit) -> String {
-    let word = unit.status.word();
+    let lost = if is_lost(unit) { ", runner lost" } else { "" };
+    let word = format!("{}{lost}", unit.status.word());
     match (unit.status.is_terminal(), unit.exit_code, unit.signal) {
         (true, Some(code), _) if code != 0 => format!("{word} ({code})"),
         (true, None, Some(signal)) => format!("{word} ({})", ending::signal(signal)),
-        (true, ..) => word.to_owned(),
-        (false, ..) if unit.presence == crate::wire::unit::Presence::Active => word.to_owned(),
+        (true, ..) => word,
+        (false, ..) if unit.presence == crate::wire::unit::Presence::Active => word,
         (false, ..) => format!("{word}, {}", unit.presence.word()),
     }
+}
+
+/// Whether its runner was killed.
+fn is_lost(unit: &Unit) -> bool {
+    unit.metadata.get(RUNNER_LOST).and_then(Value::as_bool) == Some(true)
+}
+
+/// Why it did not start, or why nobody can tell all of it.
+fn failure(unit: &Unit) -> String {
+    let failure = unit.metadata.get("failure").and_then(Value::as_str);
+    let text = match (failure, is_lost(unit), unit.end) {
+        (Some(failure), ..) => failure,
+        (None, true, Some(EndSource::Unknown)) => {
+            "its runner was lost (killed): how and when it ended is not known"
+        }
+        (None, true, Some(_)) => "its runner was lost (killed); its command went on to its end",
+        (None, true, None) => "its runner was lost (killed); its command lives on",
+        (None, false, _) => "",
+    };
+    text.to_owned()
 }
 
 /// How long ago it started.
@@ -213,6 +236,7 @@ fn describe(unit: &Unit) {
         ("name", unit.name.clone()),
         ("id", unit.id.to_string()),
         ("status", state(unit)),
+        ("failure", failure(unit)),
         ("says", unit.description.clone()),
         ("command", unit.command.clone()),
         ("script", script.map(|path| format!("{path} (hash: {hash}){stale}")).unwrap_or_default()),

@@ -25,6 +25,9 @@ const STRETCH: Duration = Duration::from_millis(50);
 impl World {
     /// Takes in units that were linked since the last look.
     pub(super) fn scan(&mut self) {
+        for id in self.state.live_ids() {
+            self.follow(&id);
+        }
         let waiting: HashSet<&UnitId> = self.returned.iter().map(|(unit, _)| &unit.id).collect();
         let is_new = |id: &UnitId| self.state.live(id).is_none() && !waiting.contains(id);
         let found: Vec<UnitId> = live::ids().into_iter().filter(is_new).collect();
@@ -47,6 +50,27 @@ impl World {
             self.returned.make_contiguous().sort_by(|(a, _), (b, _)| a.ended_at.cmp(&b.ended_at));
             self.take_in(A_FEW);
         }
+    }
+
+    /// The folder of the live unit `id` was moved with its project, if its link leads elsewhere now.
+    pub(super) fn follow(&mut self, id: &UnitId) {
+        let Some(Some(known)) = self.state.live(id).map(|entry| entry.folder.clone()) else {
+            return;
+        };
+        if Folder::linked(id).is_none_or(|linked| linked == known) {
+            return;
+        }
+        let Found::Record(_, folder) = live::look(id.clone()) else { return };
+        self.state.follow(id, folder.clone());
+        let Some(tail) = self.tails.get_mut(id) else { return };
+        tail.follow(folder.clone());
+        if let Some(before) = tail.watched.take() {
+            self.watch.remove(&before);
+            self.folders.remove(&before);
+        }
+        tail.watched = self.watch.add(folder.path());
+        self.folders.extend(tail.watched.clone().map(|watched| (watched, id.clone())));
+        self.judge(id);
     }
 
     fn sort_in(&mut self, mut unit: Unit, folder: Folder) {

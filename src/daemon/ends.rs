@@ -18,7 +18,7 @@ use crate::os::Identity;
 use crate::record::end::KernelWord;
 use crate::record::{self, Folder};
 use crate::wire::unit::{EndSource, Status, Unit};
-use crate::{stop, time};
+use crate::{secure_fs, stop, time};
 
 /// Ends in one step at most: fewer than are remembered, so that none is forgotten before its link is
 /// gone, which would make it a new one.
@@ -46,7 +46,8 @@ fn is_only_said(record: &Unit) -> bool {
 }
 
 /// `unit` when it went without a word.
-fn gone(unit: Unit) -> Unit {
+fn gone(mut unit: Unit) -> Unit {
+    record::note_lost_runner(&mut unit);
     Unit { status: Status::Killed, end: Some(EndSource::Unknown), ..unit }
 }
 
@@ -56,6 +57,10 @@ impl World {
     pub(super) fn judge(&mut self, id: &UnitId) {
         if self.ending.contains_key(id) {
             return;
+        }
+        let known = self.state.live(id).and_then(|entry| entry.folder.as_ref());
+        if known.is_some_and(|folder| !secure_fs::is_dir(folder.path())) {
+            self.follow(id);
         }
         let Some(entry) = self.state.live(id) else { return };
         let lives = record::is_alive(&entry.unit);

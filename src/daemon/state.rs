@@ -109,6 +109,13 @@ impl State {
         self.forget_oldest().into_iter().collect()
     }
 
+    /// The folder of `id` was moved.
+    pub(super) fn follow(&mut self, id: &UnitId, folder: Folder) {
+        if let Some(entry) = self.entries.get_mut(id) {
+            entry.folder = Some(folder);
+        }
+    }
+
     /// Which ends of `id` are told from now on.
     pub(super) fn set_alerts(&mut self, id: &UnitId, alerts: Alerts) -> Vec<Change> {
         let Some(entry) = self.entries.get_mut(id) else { return Vec::new() };
@@ -180,6 +187,7 @@ impl State {
             entry.said.iter().for_each(|event| apply_one(event, &mut unit));
             entry.unit = unit;
         } else {
+            record::note_lost_runner(&mut entry.unit);
             entry.unit.status = Status::Killed;
             entry.unit.end = Some(EndSource::Unknown);
         }

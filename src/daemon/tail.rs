@@ -227,6 +227,18 @@ impl Tail {
         }
     }
 
+    /// The folder was moved, and is read on from where it was read to.
+    pub(super) fn follow(&mut self, folder: Folder) {
+        let place = |path: &Path| folder.path().join(path.file_name().unwrap_or_default());
+        for Stream { cursor, .. } in &mut self.output {
+            cursor.path = place(&cursor.path);
+            cursor.piece.0 = place(&cursor.piece.0);
+        }
+        self.events.follow(folder.events());
+        self.stamps = [Stamp::default(); 2];
+        self.folder = folder;
+    }
+
     /// Whether `run.json`, or which ends are told, was replaced since the last call.
     pub(super) fn record_changed(&mut self) -> bool {
         let now = ["run.json", alerts::CHOSEN].map(|name| stamp(&self.folder.file(name)));

@@ -214,9 +214,16 @@ impl Folder {
     /// The unit as it stands now: the record, its process, and what the script said of itself.
     pub fn observe(&self) -> Result<Unit> {
         let mut unit = self.load_raw()?;
+        let mut lives = unit.status.is_terminal() || is_alive(&unit);
+        if !lives {
+            // Looked at after the processes: the last thing a runner does is to write it.
+            unit = self.load_raw()?;
+            lives = unit.status.is_terminal();
+        }
         events::apply(&self.events(), &mut unit);
         self.hide_secrets(&mut unit);
-        if !unit.status.is_terminal() && !is_alive(&unit) {
+        note_lost_runner(&mut unit);
+        if !lives {
             unit.status = Status::Killed;
             unit.end = Some(EndSource::Unknown);
             unit.ended_at.get_or_insert_with(|| self.last_sign_of_life());
@@ -279,6 +286,18 @@ fn make(dir: &Path) -> io::Result<()> {
     // What is not noted as made here is never deleted either: no reason not to run.
     let _ = secure_fs::made::note(dir);
     Ok(())
+}
+
+/// The mark in a unit's metadata that its runner was killed.
+pub const RUNNER_LOST: &str = "runner_lost";
+
+/// Marks `unit`, whose end nobody has told, when its runner is gone.
+pub fn note_lost_runner(unit: &mut Unit) {
+    let is_open = !unit.status.is_terminal() && !unit.metadata.contains_key("by_hand");
+    let runner = unit.runner.as_ref().filter(|_| is_open);
+    if runner.is_some_and(|runner| !runner.is_alive()) {
+        unit.metadata.insert(RUNNER_LOST.to_owned(), true.into());
+    }
 }
 
 /// Whether the unit's own process lives, or its runner, which has the end to tell or a new start

@@ -86,6 +86,16 @@ impl Reader {
         reader.chunks.lines_before(end)
     }
 
+    /// How many lines ended in all of it, and the chunks of it that no index has: whoever wrote them was
+    /// killed before it could enter them.
+    pub fn loose(folder: &Path) -> (u64, Vec<Entry>) {
+        let mut reader = Self::open(folder, None);
+        reader.close();
+        let (known, end) = (reader.chunks.known(), reader.chunks.len());
+        let loose = (known..end).filter_map(|number| reader.chunks.get(number)).collect();
+        (reader.chunks.lines_before(end), loose)
+    }
+
     /// How many lines there are in `stream` and in what is missing, by the index alone. One that has
     /// no end yet counts when the unit `is_over`.
     #[cfg(feature = "full")]

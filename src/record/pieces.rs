@@ -45,7 +45,6 @@ pub(crate) fn newest(path: &Path) -> (PathBuf, u64) {
     newest.map_or_else(|| (path.to_path_buf(), 0), |at| (folder.join(name(base, at)), at))
 }
 
-#[cfg(feature = "full")]
 /// Where the log at `path` ends now, counted from its beginning.
 pub(crate) fn end(path: &Path) -> u64 {
     let (newest, start) = newest(path);

@@ -15,6 +15,7 @@ use super::segments::Segments;
 use crate::config::Bounds;
 use crate::error::Error;
 use crate::record::index::{Entry, INDEX, Stream, newlines};
+use crate::record::output::Reader;
 use crate::record::{Folder, pieces};
 use crate::wire::unit::Logs;
 use crate::{os, secure_fs, time};
@@ -82,6 +83,50 @@ impl Capture {
             missed: (0, 0),
             is_told: false,
         }
+    }
+
+    /// Into `folder`, where another writer stopped, maybe in the middle of a chunk.
+    pub(super) fn take_over(folder: Option<&Path>, bounds: &Bounds) -> Self {
+        let mut capture = Self::new(folder, bounds);
+        if let Some(folder) = folder {
+            let (lines, loose) = Reader::loose(folder);
+            capture.line = lines;
+            let entered = capture.find_ends(folder).and_then(|()| capture.enter_loose(&loose));
+            if let Err(cause) = entered {
+                capture.refuse(&cause);
+            }
+        }
+        capture
+    }
+
+    /// Where the pieces end that are there, and how much that is.
+    fn find_ends(&mut self, folder: &Path) -> io::Result<()> {
+        for stream in Stream::ALL {
+            self.offsets[stream as usize] = pieces::end(&folder.join(stream.file()));
+        }
+        if let Ok(unit) = Folder::at(folder).load() {
+            let logs = unit.logs;
+            self.missed = (logs.missed_bytes, logs.missed_lines);
+            self.segments.find(folder, self.line, (logs.dropped_bytes, logs.dropped_lines));
+        }
+        if self.segments.is_in_head() {
+            return self.open_index();
+        }
+        let (path, start) = pieces::newest(&folder.join(INDEX));
+        let index = secure_fs::rewrite(&path)?;
+        self.entries = (start + index.metadata()?.len() / Entry::SIZE as u64, start);
+        self.index = Some(index);
+        Ok(())
+    }
+
+    /// Puts what was written and not entered into the index, as of now.
+    fn enter_loose(&mut self, loose: &[Entry]) -> io::Result<()> {
+        for entry in loose.iter().filter(|entry| !entry.is_mark()) {
+            self.add(Entry { at: time::micros(SystemTime::now()), ..*entry });
+            self.owed = true;
+            self.pay()?;
+        }
+        Ok(())
     }
 
     /// Goes on after so many lines that ended in this log before.

@@ -1,14 +1,12 @@
 //! The record of the unit that is run, as its runner writes it. None of it may disturb the command:
 //! what cannot be written is told once, and the command goes on.
 
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::Command;
 
 use super::capture::Capture;
 use super::kept;
 use super::plan::Plan;
-use super::spawn::Child;
+use super::spawn::{Child, Start};
 use crate::config::Bounds;
 use crate::error::Error;
 use crate::os::Identity;
@@ -65,20 +63,21 @@ impl Files {
 
     /// Something that we need and the command does not is not to be had: the command takes our place.
     /// Returns when that is impossible too.
-    pub(super) fn run_bare(&self, plan: &Plan, unit: &mut Unit, error: &Error) {
-        if plan.detached {
+    pub(super) fn run_bare(&self, start: &Start<'_>, error: &Error) {
+        if start.plan.detached {
             return;
         }
         super::warn(Some(&Error::new(format!(
             "{}: its output and its end are not kept",
             error.what()
         ))));
+        let mut unit = start.unit.clone();
         unit.status = Status::Running;
         unit.process = Identity::own();
         unit.pid = Some(std::process::id());
-        self.save(unit);
+        self.save(&unit);
         crate::os::leave_orphans();
-        let _ = Command::new(&plan.argv[0]).args(&plan.argv[1..]).exec();
+        let _ = start.become_it();
     }
 
     /// A record that cannot be written must not disturb the command; it was told once already.

@@ -11,6 +11,7 @@
 //! events    how much is kept of what the script logs itself
 //! files     the record, as it is written meanwhile
 //! settle    the record's last word
+//! keeper    what takes over when the runner is gone: what was left behind, or all of it
 //! kept      the script as it was, and the commit
 //! limits    what the command may use
 //! restart   whether it is started again (pure)
@@ -23,6 +24,7 @@ pub mod banner;
 pub mod capture;
 mod events;
 mod files;
+mod keeper;
 pub(crate) mod kept;
 pub mod left;
 pub mod limits;
@@ -48,7 +50,7 @@ use rustix::process::Signal;
 
 use crate::autostart;
 use crate::config::Bounds;
-use crate::error::{Error, Result, exit};
+use crate::error::{self, Error, Result, exit};
 use crate::os::Identity;
 use crate::record::events::append;
 use crate::record::{Folder, register, scripts};
@@ -58,12 +60,14 @@ use crate::wire::unit::{Status, Terms, Unit};
 use capture::Capture;
 use events::Events;
 use files::Files;
+use keeper::{Guardian, Heritage, Watch};
 use limits::Limits;
 pub use plan::Plan;
 use restart::{Next, Policy};
 pub use settle::End;
 use signals::{News, Signals};
-use spawn::Child;
+use spawn::{Child, Pty, Source, Start};
+use unix::Found;
 
 /// Runs `plan` to its end in this process. `on_start` is called with the unit once its command runs.
 ///
@@ -76,7 +80,8 @@ pub fn run(plan: &Plan, on_start: impl FnOnce(&Unit)) -> Result<(Unit, End)> {
     let starter = if plan.register { autostart::nudge() } else { None };
     on_start(&run.unit);
     let helpers = run.helpers().chain(starter).collect();
-    let end = relay::relay(&mut child, &mut keeps, plan, &run.unit.id, helpers);
+    let heritage = run.heritage();
+    let end = relay::relay(&mut child, &mut keeps, plan, &heritage, helpers);
     let end = run.go_on(&mut keeps, end);
     Ok(run.finish(keeps, end))
 }
@@ -90,6 +95,8 @@ struct Run<'a> {
     limits: Limits,
     /// When its command was started first.
     clock: Instant,
+    /// What our caller had set for signals.
+    found: Found,
 }
 
 /// What outlasts one start of the command.
@@ -98,10 +105,15 @@ struct Keeps {
     capture: Capture,
     /// None without a bound.
     events: Option<Events>,
+    /// Where what the command left behind writes to.
+    left: Vec<Source>,
 }
 
 impl<'a> Run<'a> {
     fn of(plan: &'a Plan) -> Self {
+        let found = Found::now();
+        // A file that is as long as it may be is a full disk, and nothing to die of.
+        unix::ignore(libc::SIGXFSZ);
         let script = plan.script_text();
         let mut unit = describe(plan, script.as_deref());
         if let (Some(path), None) = (&plan.script, &script) {
@@ -116,29 +128,75 @@ impl<'a> Run<'a> {
         limits::take_scope(&mut limits);
         limits::note(&limits, &mut unit);
         let files = Files::open(&mut unit, plan);
-        Self { plan, script, unit, files, limits, clock: Instant::now() }
+        Self { plan, script, unit, files, limits, clock: Instant::now(), found }
     }
 
     /// Starts the command for the first time. When that fails, the record says so.
     fn start(&mut self) -> Result<(Signals, Child)> {
-        let caught = Signals::catch(spawn::on_pty(self.plan));
-        let started = caught.and_then(|signals| Ok((signals, self.spawn()?)));
+        let pty = self.open_pty();
+        let started = pty.and_then(|pty| {
+            let signals = Signals::catch(pty.is_some())?;
+            Ok((signals, self.spawn(pty)?))
+        });
         started.inspect_err(|error| {
             if error.exit_code() == exit::RUN_FAILED {
-                self.files.run_bare(self.plan, &mut self.unit, error);
+                let heritage = self.heritage();
+                self.files.run_bare(&self.how(&heritage), error);
             }
+            self.note_failure(error);
             let end = End::of(Some(error.exit_code().into()), None);
             settle::finish(&mut self.unit, self.files.folder(), end, self.clock.elapsed());
         })
     }
 
-    fn spawn(&mut self) -> Result<Child> {
-        let started = limits::within(&mut self.limits, || spawn::spawn(self.plan, &self.unit));
+    /// Why it did not start, for all who did not see it.
+    fn note_failure(&mut self, error: &Error) {
+        self.unit.metadata.insert("failure".to_owned(), error.what().into());
+        if let Some(folder) = self.files.folder() {
+            let _ = append(&folder.events(), "error", error.what());
+        }
+    }
+
+    /// What whoever takes over has to know.
+    fn heritage(&self) -> Heritage {
+        let folder = self.files.folder().map(|folder| folder.path().to_path_buf());
+        let link = self.plan.register.then(|| self.unit.id.clone());
+        Heritage { folder, project: self.unit.project.clone(), link, clock: self.clock }
+    }
+
+    fn how<'b>(&'b self, heritage: &'b Heritage) -> Start<'b> {
+        Start { plan: self.plan, unit: &self.unit, found: self.found, heritage }
+    }
+
+    /// A terminal for the command, if it is to have one. Where the system has none it has pipes; where
+    /// it is only us who have no room for it, that is an error.
+    fn open_pty(&self) -> Result<Option<Pty>> {
+        if !spawn::on_pty(self.plan) {
+            return Ok(None);
+        }
+        spawn::open_pty().map(Some).or_else(|cause| {
+            let words = error::plain(&cause);
+            let error = Error::new(format!("cannot open a terminal for the command: {words}"));
+            let errno = cause.raw_os_error();
+            if [libc::EMFILE, libc::ENFILE, libc::ENOMEM].iter().any(|own| errno == Some(*own)) {
+                return Err(error.code(exit::RUN_FAILED));
+            }
+            warn(Some(&error.next("it runs with pipes; is /dev/pts mounted?")));
+            Ok(None)
+        })
+    }
+
+    fn spawn(&mut self, pty: Option<Pty>) -> Result<Child> {
+        let heritage = self.heritage();
+        let mut limits = std::mem::take(&mut self.limits);
+        let started = limits::within(&mut limits, || self.how(&heritage).spawn(pty));
+        self.limits = limits;
         limits::note(&self.limits, &mut self.unit);
         let child = started?;
         self.unit.status = Status::Running;
         self.unit.pid = Some(child.pid);
         self.unit.process = Identity::of(child.pid);
+        self.unit.keeper = child.monitor().and_then(|monitor| Identity::of(monitor.pid()));
         Ok(child)
     }
 
@@ -149,7 +207,8 @@ impl<'a> Run<'a> {
         let mut capture = self.files.capture(&bounds);
         capture.open(&child.streams());
         self.files.save(&self.unit);
-        Keeps { signals, capture, events: Events::new(self.files.folder(), &bounds) }
+        let events = Events::new(self.files.folder(), &bounds);
+        Keeps { signals, capture, events, left: Vec::new() }
     }
 
     /// Processes of ours that nobody waits for.
@@ -198,14 +257,24 @@ impl<'a> Run<'a> {
 
     /// One more start, to its end.
     fn start_again(&mut self, keeps: &mut Keeps) -> End {
-        match self.spawn() {
+        match self.open_pty().and_then(|pty| self.spawn(pty)) {
             Ok(mut child) => {
                 self.files.save(&self.unit);
                 let ready = ready::look(&self.unit, self.files.folder()).into_iter().collect();
-                relay::relay(&mut child, keeps, self.plan, &self.unit.id, ready)
+                let heritage = self.heritage();
+                relay::relay(&mut child, keeps, self.plan, &heritage, ready)
             }
             Err(error) => End::of(Some(error.exit_code().into()), None),
         }
+    }
+
+    /// What the command left behind writes on. Returns who keeps that from here on.
+    fn leave(&self, left: &[Source], end: End) -> Option<Identity> {
+        if left.is_empty() {
+            return None;
+        }
+        let guardian = Guardian::start(&self.heritage(), left, || Watch::Ended(end)).ok()?;
+        Identity::of(guardian.pid())
     }
 
     /// The last of it is over: writes down how it was.
@@ -218,9 +287,20 @@ impl<'a> Run<'a> {
         self.files.follow(keeps.capture.place(), &mut self.unit);
         self.unit.git = self.files.folder().and_then(scripts::git).unwrap_or_default();
         left::note(&mut self.unit, end);
+        self.unit.keeper = self.leave(&keeps.left, end);
         stop::cgroup::remove(&self.unit);
         settle::finish(&mut self.unit, self.files.folder(), end, lasted);
         (self.unit, end)
+    }
+}
+
+/// All our streams lead nowhere from here on.
+fn to_nowhere() {
+    let flags = rustix::fs::OFlags::RDWR;
+    if let Ok(null) = rustix::fs::open(c"/dev/null", flags, rustix::fs::Mode::empty()) {
+        let _ = rustix::stdio::dup2_stdin(&null);
+        let _ = rustix::stdio::dup2_stdout(&null);
+        let _ = rustix::stdio::dup2_stderr(&null);
     }
 }
 

@@ -6,55 +6,78 @@
 //! as its own shell expects.
 //!
 //! Each looks after the other. When the runner is killed, the monitor brings back the user's terminal
-//! and hangs up the command. When the monitor is killed, the kernel hangs up the command, and the
-//! runner goes on to keep what that still writes.
+//! and takes the runner's place as the [`Keeper`] of what the command writes: that goes on. When the
+//! monitor is killed, the kernel hangs up the command, and the runner goes on to keep what that still
+//! writes.
+//!
+//! What the command leaves behind on its terminal keeps a session to be in: the monitor stays until the
+//! last of it has let go of the terminal.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
 
+use rustix::event::{PollFd, PollFlags};
+use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, WaitOptions};
 use rustix::termios::{isatty, tcgetpgrp, tcsetpgrp};
 use signal_hook::consts::{
-    SIGALRM, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN,
-    SIGTTOU, SIGUSR1, SIGUSR2, SIGWINCH,
+    SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU,
+    SIGUSR1, SIGUSR2,
 };
 
+use super::keeper::{Heritage, Keeper, Watch, leave_the_caller};
+use super::relay::wait_for;
+use super::settle::End;
+use super::spawn::Source;
 use super::terminal::Backup;
 use super::unix::{self, Held};
+use super::{signals, spawn};
+use crate::record::index::Stream;
 
 /// Told by the runner: the command goes on in the foreground of its terminal, or in the background.
 const GO_ON: [Signal; 2] = [Signal::USR1, Signal::USR2];
 
+/// Told by the runner: nobody reads the command's output any more, and it is to hear of that.
+const LET_GO: Signal = Signal::ALARM;
+
 /// What the monitor answers to.
-const HEARD: [i32; 5] = [SIGCHLD, SIGUSR1, SIGUSR2, SIGTERM, SIGHUP];
+const HEARD: [i32; 6] = [SIGCHLD, SIGUSR1, SIGUSR2, SIGALRM, SIGTERM, SIGHUP];
 
 /// What is meant for others in its session.
-const UNHEARD: [i32; 7] = [SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGPIPE, SIGALRM];
-
-/// What the runner catches, and the command must not inherit in any way.
-const CAUGHT: [i32; 10] =
-    [SIGCHLD, SIGWINCH, SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGTSTP, SIGCONT];
+const UNHEARD: [i32; 6] = [SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGPIPE];
 
 /// The terminal that is made ready for the command.
 pub(super) struct Stage {
     pub(super) master: OwnedFd,
     pub(super) slave: OwnedFd,
-    /// Where stderr goes when not to the terminal.
-    pub(super) stderr: Option<OwnedFd>,
+    /// Where stderr goes when not to the terminal, and where that is read.
+    pub(super) stderr: Option<(OwnedFd, OwnedFd)>,
     /// Whether the command may read and set its terminal.
     pub(super) foreground: bool,
-    /// Whether the command must end when the runner is gone.
-    pub(super) tree: bool,
     /// The user's terminal, to be restored when the runner cannot.
     pub(super) backup: Option<Backup>,
+}
+
+impl Stage {
+    /// The runner's side of it: where the output comes from, and the terminal's master.
+    pub(super) fn open(self) -> io::Result<(Vec<Source>, OwnedFd)> {
+        let mut sources = vec![Source { fd: self.master.try_clone()?, stream: Stream::Output }];
+        if let Some((reader, _)) = self.stderr {
+            sources.push(Source { fd: reader, stream: Stream::Stderr });
+        }
+        sources.iter().try_for_each(|source| spawn::non_blocking(&source.fd))?;
+        Ok((sources, self.master))
+    }
 }
 
 /// The runner's side.
 pub(super) struct Monitor {
     pid: Pid,
     reports: OwnedFd,
+    /// It is not waited for: the command has left something behind.
+    pub(super) stays: bool,
 }
 
 /// What became of the command.
@@ -76,17 +99,21 @@ enum Report {
     GoesOn,
 }
 
-/// Starts `command` on the stage. Returns the monitor, the command's pid and the terminal's master.
-pub(super) fn start(command: Command, stage: Stage) -> io::Result<(Monitor, u32, OwnedFd)> {
+/// Starts `command` on the stage. Returns the monitor, the command's pid and the stage.
+pub(super) fn start(
+    command: Command,
+    stage: Stage,
+    heritage: &Heritage,
+) -> io::Result<(Monitor, u32, Stage)> {
     let runner = rustix::process::getpid();
     let pipe = io::pipe()?;
     let (pid, (_, stage, (reports, _))) =
         unix::copy((command, stage, pipe), |(command, stage, (_, writer))| {
-            lead(command, stage, &writer.into(), runner)
+            lead(command, stage, &writer.into(), runner, heritage)
         })?;
-    let monitor = Monitor { pid, reports: reports.into() };
+    let monitor = Monitor { pid, reports: reports.into(), stays: false };
     match monitor.read() {
-        Some(Report::Started(command)) => Ok((monitor, command.unsigned_abs(), stage.master)),
+        Some(Report::Started(command)) => Ok((monitor, command.unsigned_abs(), stage)),
         Some(Report::Refused(0)) => Err(io::ErrorKind::InvalidInput.into()),
         Some(Report::Refused(error)) => Err(io::Error::from_raw_os_error(error)),
         _ => Err(io::ErrorKind::Interrupted.into()),
@@ -94,8 +121,8 @@ pub(super) fn start(command: Command, stage: Stage) -> io::Result<(Monitor, u32,
 }
 
 impl Monitor {
-    /// The session that it leads.
-    pub(super) fn session(&self) -> u32 {
+    /// Its pid, and that of the session that it leads.
+    pub(super) fn pid(&self) -> u32 {
         self.pid.as_raw_pid().unsigned_abs()
     }
 
@@ -121,6 +148,11 @@ impl Monitor {
         let _ = rustix::process::kill_process(self.pid, GO_ON[usize::from(background)]);
     }
 
+    /// Lets the command hear that nobody reads it: we hold its terminal no more, and nobody else must.
+    pub(super) fn let_go(&self) {
+        let _ = rustix::process::kill_process(self.pid, LET_GO);
+    }
+
     fn read(&self) -> Option<Report> {
         let mut bytes = [0; 8];
         let count = loop {
@@ -143,6 +175,9 @@ impl Monitor {
 impl Drop for Monitor {
     /// What the command took of the processor is counted as ours from here on, as `time` expects.
     fn drop(&mut self) {
+        if self.stays {
+            return;
+        }
         let _ = rustix::process::waitpid(Some(self.pid), WaitOptions::empty());
     }
 }
@@ -160,24 +195,37 @@ fn tell(runner: &OwnedFd, report: &Report) {
 }
 
 /// The monitor's whole life, in the copy. Returns the copy's exit code.
-fn lead(mut command: Command, mut stage: Stage, runner: &OwnedFd, runner_pid: Pid) -> i32 {
-    CAUGHT.into_iter().filter(|signal| !unix::is_ignored(*signal)).for_each(unix::reset);
+fn lead(
+    mut command: Command,
+    mut stage: Stage,
+    runner: &OwnedFd,
+    runner_pid: Pid,
+    heritage: &Heritage,
+) -> i32 {
+    signals::forget();
     let heard = Held::hold(&HEARD, &UNHEARD);
     let foreground = stage.foreground;
     let backup = stage.backup.take();
-    if stage.tree {
-        hear_of_the_runners_end();
-    }
-    let taken = take(&stage);
-    // The master is closed here: that it is closed is how the end of the runner is heard of.
-    drop(stage);
-    let started = taken.and_then(|()| spawn(&mut command, foreground));
+    hear_of_the_runners_end();
+    let sources = take(&stage).and_then(|()| hold(stage));
+    let started = sources.and_then(|sources| Ok((spawn(&mut command, foreground)?, sources)));
     match started {
-        Ok(pid) => {
+        Ok((pid, sources)) => {
             tell(runner, &Report::Started(pid.as_raw_pid()));
             drop(command);
-            Lead { pid, runner, runner_pid, backup, stopped: false, awaited: false }
-                .until_the_end(&heard);
+            let place = heritage.hold();
+            let lead = Lead {
+                pid,
+                runner,
+                runner_pid,
+                backup,
+                stopped: false,
+                awaited: false,
+                sources,
+                place,
+                heritage,
+            };
+            lead.until_the_end(&heard);
             0
         }
         Err(error) => {
@@ -193,8 +241,21 @@ fn take(stage: &Stage) -> io::Result<()> {
     rustix::process::ioctl_tiocsctty(&stage.slave)?;
     rustix::stdio::dup2_stdin(&stage.slave)?;
     rustix::stdio::dup2_stdout(&stage.slave)?;
-    rustix::stdio::dup2_stderr(stage.stderr.as_ref().unwrap_or(&stage.slave))?;
+    let stderr = stage.stderr.as_ref().map(|(_, writer)| writer);
+    rustix::stdio::dup2_stderr(stderr.unwrap_or(&stage.slave))?;
     Ok(())
+}
+
+/// Holds on to where the output comes from, for when the runner cannot.
+#[cfg(target_os = "linux")]
+fn hold(stage: Stage) -> io::Result<Vec<Source>> {
+    stage.open().map(|(sources, _)| sources)
+}
+
+/// Where nothing else tells of the end of the runner, that the terminal is hung up does.
+#[cfg(not(target_os = "linux"))]
+fn hold(_stage: Stage) -> io::Result<Vec<Source>> {
+    Ok(Vec::new())
 }
 
 fn spawn(command: &mut Command, foreground: bool) -> io::Result<Pid> {
@@ -223,24 +284,75 @@ struct Lead<'a> {
     stopped: bool,
     /// We let it go on, so that it does is no news.
     awaited: bool,
+    /// Where its output comes from.
+    sources: Vec<Source>,
+    /// The record's folder.
+    place: Option<OwnedFd>,
+    heritage: &'a Heritage,
 }
 
 impl Lead<'_> {
     fn until_the_end(mut self, heard: &Held) {
         loop {
-            match heard.next() {
-                SIGCHLD if self.has_ended() => return,
-                SIGCHLD => {}
+            let news = if self.is_alone() { SIGTERM } else { heard.next() };
+            match news {
+                SIGCHLD => {
+                    if let Some(end) = self.has_ended() {
+                        return self.stay(end);
+                    }
+                }
                 SIGUSR1 => self.go_on(true),
                 SIGUSR2 => self.go_on(false),
-                SIGHUP => self.hang_up(),
-                // SIGTERM: it may be the runner's death.
-                _ if rustix::process::getppid() != Some(self.runner_pid) => {
-                    let _ = rustix::process::kill_process(self.pid, Signal::TERM);
+                SIGALRM => self.sources.clear(),
+                // SIGTERM, SIGHUP: it may be the runner's death.
+                _ if self.is_alone() => {
+                    let watch = Watch::Child(self.pid);
+                    return self.take_over(watch);
                 }
+                SIGHUP => self.hang_up(),
                 _ => {}
             }
         }
+    }
+
+    /// The runner is gone.
+    fn is_alone(&self) -> bool {
+        rustix::process::getppid() != Some(self.runner_pid)
+    }
+
+    /// The command has ended. What it left behind has its session for as long as it has its terminal.
+    fn stay(self, end: End) {
+        super::to_nowhere();
+        let Some(terminal) = self.sources.first() else { return };
+        let mut fds = [
+            PollFd::new(&terminal.fd, PollFlags::empty()),
+            // Whoever reads that is the runner.
+            PollFd::new(self.runner, PollFlags::empty()),
+        ];
+        wait_for(&mut fds, None);
+        if fds[1].revents().contains(PollFlags::ERR) {
+            self.take_over(Watch::Ended(end));
+        }
+    }
+
+    /// The runner is gone: the user has the terminal back, and the command has us.
+    fn take_over(mut self, watch: Watch) {
+        if let Some(backup) = self.backup.take() {
+            backup.restore();
+        }
+        let is_over = matches!(watch, Watch::Ended(_));
+        if self.sources.is_empty() && !is_over {
+            self.hang_up_now();
+        }
+        let kept = self.sources.iter().map(|source| source.fd.as_fd());
+        let kept: Vec<BorrowedFd<'_>> = kept.chain(self.place.as_ref().map(AsFd::as_fd)).collect();
+        leave_the_caller(&kept);
+        let sources = std::mem::take(&mut self.sources);
+        let keeper = Keeper::new(self.place.take(), self.heritage, sources, watch);
+        if is_over && keeper.is_kept_by_another() {
+            return keeper.wait_until_left();
+        }
+        keeper.keep();
     }
 
     fn go_on(&mut self, foreground: bool) {
@@ -255,21 +367,20 @@ impl Lead<'_> {
         tell(self.runner, &Report::GoesOn);
     }
 
-    /// Nobody holds the other end any more: the runner let go of it, or was killed and could not
-    /// bring back the user's terminal.
+    /// Nobody holds the other end any more: the runner let go of it.
     fn hang_up(&self) {
-        if isatty(rustix::stdio::stdin()) {
-            return;
+        if !isatty(rustix::stdio::stdin()) {
+            self.hang_up_now();
         }
-        if let Some(backup) = &self.backup {
-            backup.restore();
-        }
+    }
+
+    fn hang_up_now(&self) {
         let _ = rustix::process::kill_process_group(self.pid, Signal::HUP);
         let _ = rustix::process::kill_process_group(self.pid, Signal::CONT);
     }
 
-    /// Reports what happened to the command.
-    fn has_ended(&mut self) -> bool {
+    /// Reports what happened to the command. Returns how it ended, if it has.
+    fn has_ended(&mut self) -> Option<End> {
         let options = WaitOptions::UNTRACED | WaitOptions::CONTINUED | WaitOptions::NOHANG;
         while let Ok(Some((_, status))) = rustix::process::waitpid(Some(self.pid), options) {
             if status.continued() {
@@ -283,11 +394,12 @@ impl Lead<'_> {
             tell(self.runner, &Report::Changed(status.as_raw()));
             if !status.stopped() {
                 self.wake_runner();
-                return true;
+                let status = ExitStatus::from_raw(status.as_raw());
+                return Some(End::of(status.code(), status.signal()));
             }
             (self.stopped, self.awaited) = (true, false);
         }
-        false
+        None
     }
 
     /// Somebody else let the command go on: the runner has to, too.
@@ -303,6 +415,15 @@ impl Lead<'_> {
         if self.stopped {
             let _ = rustix::process::kill_process(self.runner_pid, Signal::CONT);
         }
+    }
+}
+
+/// Takes the session's terminal from the command, which has ended: with the leader of a session the
+/// kernel hangs up whoever has that.
+pub(super) fn take_terminal() {
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    if let Ok(terminal) = rustix::fs::open(c"/dev/tty", flags, rustix::fs::Mode::empty()) {
+        let _ = tcsetpgrp(&terminal, rustix::process::getpgrp());
     }
 }
 

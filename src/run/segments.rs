@@ -3,10 +3,13 @@
 //!
 //! A segment is one piece of each stream that wrote in its time, and one of the index.
 
+use std::fs;
+use std::io::Read;
 use std::path::Path;
 
 use crate::config::Bounds;
-use crate::record::index::Stream;
+use crate::record::index::{Entry, INDEX, Stream};
+use crate::record::pieces;
 use crate::secure_fs;
 
 /// Segments beside the head: the fewer there are, the more of the end goes at once.
@@ -21,6 +24,18 @@ struct Segment {
     output: u64,
     /// Lines that had ended before it.
     line: u64,
+}
+
+/// Lines that had ended before the oldest piece of the index.
+fn first_line(folder: &Path) -> u64 {
+    let start = pieces::starts(folder, INDEX).first().copied();
+    let entry = start.and_then(|start| {
+        let mut bytes = [0; Entry::SIZE];
+        let mut file = secure_fs::open(&folder.join(pieces::name(INDEX, start))).ok()?;
+        file.read_exact(&mut bytes).ok()?;
+        Entry::decode(&bytes)
+    });
+    entry.map_or(0, |entry| entry.line)
 }
 
 /// What is there, in bytes.
@@ -47,6 +62,30 @@ impl Segments {
             head_most: bounds.head_bytes.min(most / 2),
             left: [false; 3],
             dropped: (0, 0),
+        }
+    }
+
+    /// Finds what an earlier writer left, which is one segment from here on: it goes at once. `line`
+    /// lines have ended, and so much was dropped before.
+    pub(super) fn find(&mut self, folder: &Path, line: u64, dropped: (u64, u64)) {
+        let length = |name: &str| fs::metadata(folder.join(name)).map_or(0, |meta| meta.len());
+        let mut old = Segment { line: first_line(folder), ..Segment::default() };
+        for (at, base) in Stream::ALL.map(Stream::file).into_iter().chain([INDEX]).enumerate() {
+            self.head.bytes += length(base);
+            for start in pieces::starts(folder, base) {
+                let name = pieces::name(base, start);
+                let bytes = length(&name);
+                old.bytes += bytes;
+                if let Some(left) = self.left.get_mut(at) {
+                    *left = true;
+                    old.output += bytes;
+                }
+                old.names.push(name);
+            }
+        }
+        self.dropped = dropped;
+        if !old.names.is_empty() {
+            self.rest = vec![old, Segment { line, ..Segment::default() }];
         }
     }
 

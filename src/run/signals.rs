@@ -19,6 +19,15 @@ const HEEDED: [i32; 8] = [SIGCHLD, SIGWINCH, SIGINT, SIGQUIT, SIGTERM, SIGHUP, S
 /// it is in our group, and the kernel does that.
 const JOB: [i32; 2] = [SIGTSTP, SIGCONT];
 
+/// All of them. A copy of the runner must not inherit that in any way.
+const CAUGHT: [i32; 10] =
+    [SIGCHLD, SIGWINCH, SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGTSTP, SIGCONT];
+
+/// In a copy of the runner: heeds nothing any more of what that catches.
+pub(super) fn forget() {
+    CAUGHT.into_iter().filter(|signal| !unix::is_ignored(*signal)).for_each(unix::reset);
+}
+
 /// `si_code` of a signal that a process sent, where it is not zero or negative (macOS).
 const SENT_ON_MACOS: i32 = 0x10001;
 
@@ -47,6 +56,7 @@ impl Signals {
         let job = JOB.into_iter().filter(|_| on_pty);
         let ours = |signal: &i32| *signal == SIGCHLD || !unix::is_ignored(*signal);
         let caught: Vec<i32> = HEEDED.into_iter().chain(job).filter(ours).collect();
+        unix::let_through(&caught);
         let (read, write) = UnixStream::pair().map_err(|e| setup(&e))?;
         let delivery = SignalDelivery::with_pipe(read, write, WithRawSiginfo, caught);
         delivery.map(Self).map_err(|e| setup(&e))

@@ -8,14 +8,14 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
-use rustix::process::WaitOptions;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, tcsetattr, tcsetwinsize};
 
+use super::keeper::Heritage;
 use super::monitor::{self, Monitor, Stage};
 use super::plan::{Plan, is_script};
 use super::terminal::{self, Backup};
-use super::unix;
+use super::unix::Found;
 use crate::error::{Error, Result, exit};
 use crate::record::index::Stream;
 use crate::wire::unit::{Kind, Unit};
@@ -36,6 +36,25 @@ pub(super) struct Source {
     pub(super) stream: Stream,
 }
 
+impl Source {
+    /// The same once more.
+    pub(super) fn again(&self) -> Option<Self> {
+        Some(Self { fd: self.fd.try_clone().ok()?, stream: self.stream })
+    }
+}
+
+/// What a command is started with.
+pub(super) struct Start<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) unit: &'a Unit,
+    /// What our caller had set.
+    pub(super) found: Found,
+    pub(super) heritage: &'a Heritage,
+}
+
+/// A new terminal: master and slave.
+pub(super) type Pty = (OwnedFd, OwnedFd);
+
 /// Who waits for the command.
 enum Parent {
     Us(std::process::Child),
@@ -43,6 +62,13 @@ enum Parent {
 }
 
 impl Child {
+    /// The monitor has to stay for what the command left behind.
+    pub(super) fn leave_monitor(&mut self) {
+        if let Parent::Monitor(monitor) = &mut self.parent {
+            monitor.stays = true;
+        }
+    }
+
     pub(super) fn monitor(&self) -> Option<&Monitor> {
         match &self.parent {
             Parent::Us(_) => None,
@@ -58,19 +84,9 @@ impl Child {
         }
     }
 
-    /// Waits for orphans that came to us and ended: nobody else does. `helpers` have who waits for them.
-    pub(super) fn bury_orphans(&self, helpers: &[std::process::Child]) {
-        let ours = [self.pid].into_iter().chain(self.monitor().map(Monitor::session));
-        let ours: Vec<u32> = ours.chain(helpers.iter().map(std::process::Child::id)).collect();
-        let orphans = crate::os::own_children().into_iter().filter(|pid| !ours.contains(pid));
-        for pid in orphans.filter_map(crate::os::pid) {
-            let _ = rustix::process::waitpid(Some(pid), WaitOptions::NOHANG);
-        }
-    }
-
-    /// Who leads what the command's descendants may be found by: its group, and its session.
-    pub(super) fn leaders(&self) -> Vec<u32> {
-        std::iter::once(self.pid).chain(self.monitor().map(Monitor::session)).collect()
+    /// Whether `pid` is who waits for the command, or the command.
+    pub(super) fn is(&self, pid: u32) -> bool {
+        self.pid == pid || self.monitor().is_some_and(|monitor| monitor.pid() == pid)
     }
 
     /// Whether the command's own group has anybody in it. On pipes it has none of its own.
@@ -84,31 +100,86 @@ impl Child {
     }
 }
 
-/// Starts the command of `plan` as `unit`'s own process.
-pub(super) fn spawn(plan: &Plan, unit: &Unit) -> Result<Child> {
-    let program = &plan.argv[0];
-    let child = match start(plan, unit, Command::new(program)) {
-        Err(cause) if names_no_interpreter(program, &cause) => {
-            let mut shell = Command::new("/bin/sh");
-            shell.arg(program);
-            start(plan, unit, shell)
+impl Start<'_> {
+    /// Starts the command as the unit's own process, on `pty` or on pipes.
+    pub(super) fn spawn(&self, pty: Option<Pty>) -> Result<Child> {
+        let program = &self.plan.argv[0];
+        let on_pty = pty.is_some();
+        let child = match self.start(Command::new(program), pty) {
+            Err(cause) if names_no_interpreter(program, &cause) => {
+                let mut shell = Command::new("/bin/sh");
+                shell.arg(program);
+                let pty = if on_pty { open_pty().map(Some) } else { Ok(None) };
+                pty.and_then(|pty| self.start(shell, pty))
+            }
+            started => started,
+        };
+        child.map_err(|cause| {
+            let error = refused(program, &cause);
+            if self.plan.inline.is_some() { wrong_shell(program, &error) } else { error }
+        })
+    }
+
+    /// Starts `command` with the arguments of the plan's.
+    fn start(&self, mut command: Command, pty: Option<Pty>) -> io::Result<Child> {
+        command.args(&self.plan.argv[1..]);
+        introduce(&mut command, self.unit, std::process::id());
+        self.found.pass_on(&mut command);
+        match pty {
+            Some(pty) => self.on_terminal(command, pty),
+            None => self.on_pipes(command),
         }
-        started => started,
-    };
-    child.map_err(|cause| {
-        let error = refused(program, &cause);
-        if plan.inline.is_some() { wrong_shell(program, &error) } else { error }
-    })
+    }
+
+    /// Becomes the command, which has all that it would have as a child of ours.
+    pub(super) fn become_it(&self) -> io::Error {
+        let mut command = Command::new(&self.plan.argv[0]);
+        command.args(&self.plan.argv[1..]);
+        // Who started us is its parent: a script knows by that that it needs no runner any more.
+        let parent = rustix::process::getppid().map_or(0, |pid| pid.as_raw_pid().unsigned_abs());
+        introduce(&mut command, self.unit, parent);
+        self.found.pass_on(&mut command);
+        command.exec()
+    }
+
+    fn on_pipes(&self, mut command: Command) -> io::Result<Child> {
+        let plan = self.plan;
+        if plan.detached {
+            // A language server on stdio ends with its input: that stays open for as long as it lives.
+            let open = plan.kind == Kind::Lsp;
+            command.stdin(if open { Stdio::piped() } else { Stdio::null() }).process_group(0);
+            show_at_once(&mut command);
+        }
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let stdout =
+            process.stdout.take().map(|pipe| Source { fd: pipe.into(), stream: Stream::Stdout });
+        let stderr =
+            process.stderr.take().map(|pipe| Source { fd: pipe.into(), stream: Stream::Stderr });
+        let sources: Vec<Source> = stdout.into_iter().chain(stderr).collect();
+        sources.iter().try_for_each(|source| non_blocking(&source.fd))?;
+        Ok(Child { pid: process.id(), parent: Parent::Us(process), sources, pty: None })
+    }
+
+    fn on_terminal(&self, command: Command, (master, slave): Pty) -> io::Result<Child> {
+        // Where nobody watches, nobody could want stderr elsewhere.
+        let apart = !self.plan.detached && !rustix::termios::isatty(rustix::stdio::stderr());
+        let pipe = if apart { Some(io::pipe()?) } else { None };
+        let stderr = pipe.map(|(reader, writer)| (reader.into(), writer.into()));
+        let foreground = !terminal::in_background();
+        let stage = Stage { master, slave, stderr, foreground, backup: Backup::take() };
+        let (monitor, pid, stage) = monitor::start(command, stage, self.heritage)?;
+        let (sources, master) = stage.open()?;
+        Ok(Child { pid, parent: Parent::Monitor(monitor), sources, pty: Some(master) })
+    }
 }
 
-/// Starts `command` with the arguments of `plan`'s.
-fn start(plan: &Plan, unit: &Unit, mut command: Command) -> io::Result<Child> {
-    command.args(&plan.argv[1..]);
-    introduce(&mut command, unit);
-    if plan.tree {
-        unix::end_with_us(&mut command);
+/// Python writes to a pipe when it has 8 KiB: whoever looks at a background unit would see nothing for
+/// long, and what is not written when it is stopped is lost.
+fn show_at_once(command: &mut Command) {
+    const NAME: &str = "PYTHONUNBUFFERED";
+    if std::env::var_os(NAME).is_none() {
+        command.env(NAME, "1");
     }
-    if on_pty(plan) { on_terminal(command, plan) } else { on_pipes(command, plan) }
 }
 
 /// Whether `program` is a script for `sh`: one without a first line that says whose it is. Shells,
@@ -125,58 +196,18 @@ pub(super) fn on_pty(plan: &Plan) -> bool {
 }
 
 /// What a unit's child sees of us.
-fn introduce(command: &mut Command, unit: &Unit) {
+fn introduce(command: &mut Command, unit: &Unit, parent: u32) {
     command
         .env("IDLERGEAR_RUN_ID", unit.id.as_str())
         .env("IDLERGEAR_AGENT_ID", unit.id.as_str())
-        .env("IDLERGEAR_RUNNER_PID", std::process::id().to_string());
+        .env("IDLERGEAR_RUNNER_PID", parent.to_string());
     if let Some(project) = &unit.project {
         command.env("IDLERGEAR_PROJECT", project);
     }
 }
 
-fn on_pipes(mut command: Command, plan: &Plan) -> io::Result<Child> {
-    if plan.detached {
-        // A language server on stdio ends with its input: that stays open for as long as it lives.
-        let open = plan.kind == Kind::Lsp;
-        command.stdin(if open { Stdio::piped() } else { Stdio::null() }).process_group(0);
-    }
-    let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    let stdout =
-        process.stdout.take().map(|pipe| Source { fd: pipe.into(), stream: Stream::Stdout });
-    let stderr =
-        process.stderr.take().map(|pipe| Source { fd: pipe.into(), stream: Stream::Stderr });
-    let sources: Vec<Source> = stdout.into_iter().chain(stderr).collect();
-    sources.iter().try_for_each(|source| non_blocking(&source.fd))?;
-    Ok(Child { pid: process.id(), parent: Parent::Us(process), sources, pty: None })
-}
-
-fn on_terminal(command: Command, plan: &Plan) -> io::Result<Child> {
-    let (master, slave) = open_pty()?;
-    // Where nobody watches, nobody could want stderr elsewhere.
-    let apart = !plan.detached && !rustix::termios::isatty(rustix::stdio::stderr());
-    let pipe = if apart { Some(io::pipe()?) } else { None };
-    let (stderr, writer) = pipe.unzip();
-    let foreground = !terminal::in_background();
-    let backup = Backup::take();
-    let stage = Stage {
-        master,
-        slave,
-        stderr: writer.map(OwnedFd::from),
-        foreground,
-        tree: plan.tree,
-        backup,
-    };
-    let (monitor, pid, master) = monitor::start(command, stage)?;
-    let output = Source { fd: master.try_clone()?, stream: Stream::Output };
-    let stderr = stderr.map(|pipe| Source { fd: pipe.into(), stream: Stream::Stderr });
-    let sources: Vec<Source> = std::iter::once(output).chain(stderr).collect();
-    sources.iter().try_for_each(|source| non_blocking(&source.fd))?;
-    Ok(Child { pid, parent: Parent::Monitor(monitor), sources, pty: Some(master) })
-}
-
 /// A new PTY with the settings and the size of the user's own terminal.
-fn open_pty() -> io::Result<(OwnedFd, OwnedFd)> {
+pub(super) fn open_pty() -> io::Result<Pty> {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
     rustix::io::fcntl_setfd(&master, rustix::io::FdFlags::CLOEXEC)?;
     grantpt(&master)?;
@@ -192,7 +223,7 @@ fn open_pty() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((master, slave))
 }
 
-fn non_blocking(fd: &OwnedFd) -> io::Result<()> {
+pub(super) fn non_blocking(fd: &OwnedFd) -> io::Result<()> {
     let flags = rustix::fs::fcntl_getfl(fd.as_fd())?;
     Ok(rustix::fs::fcntl_setfl(fd, flags | rustix::fs::OFlags::NONBLOCK)?)
 }

@@ -26,6 +26,12 @@ pub(super) fn is_hung_up() -> bool {
     streams.iter().any(|stream| tcgetattr(stream).is_err_and(|error| error == Errno::IO))
 }
 
+/// Whether the terminal that our messages go to shows a key like Ctrl-C.
+pub(super) fn shows_keys() -> bool {
+    let shown = LocalModes::ECHO | LocalModes::ECHOCTL;
+    tcgetattr(stdio::stderr()).is_ok_and(|settings| settings.local_modes.contains(shown))
+}
+
 /// Settings and size of the user's terminal, for the PTY to start with.
 pub(super) fn settings() -> (Option<Termios>, Winsize) {
     // Where there is none, that of a usual one: programs divide by the width.

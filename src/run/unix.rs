@@ -5,12 +5,12 @@
 
 use std::io;
 use std::mem::MaybeUninit;
-#[cfg(target_os = "linux")]
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::Pid;
 use rustix::termios::tcsetpgrp;
@@ -35,8 +35,7 @@ pub(crate) fn copy<T>(with: T, life: impl FnOnce(T) -> i32) -> io::Result<(Pid, 
 /// Makes `command` lead a process group, in the foreground of its terminal if so wished: before it
 /// runs, so that it never sees anything else.
 pub(super) fn in_own_group(command: &mut Command, foreground: bool) {
-    // SAFETY: setpgid, ioctl, sigaction and sigprocmask are async-signal-safe, and nothing here
-    // allocates or locks.
+    // SAFETY: setpgid, ioctl and sigaction are async-signal-safe, and nothing here allocates or locks.
     unsafe {
         command.pre_exec(move || {
             rustix::process::setpgid(None, None)?;
@@ -44,27 +43,119 @@ pub(super) fn in_own_group(command: &mut Command, foreground: bool) {
                 let own = rustix::process::getpid();
                 ignoring(libc::SIGTTOU, || tcsetpgrp(rustix::stdio::stdin(), own))?;
             }
-            // What our caller holds back is its own affair.
-            Held::release_all();
             Ok(())
         });
     }
 }
 
-/// Asks the kernel to end `command` when we are killed: a script that stands for its server must not
-/// leave it behind.
-#[cfg(target_os = "linux")]
-pub(super) fn end_with_us(command: &mut Command) {
-    use rustix::process::{Signal, set_parent_process_death_signal};
-    // SAFETY: prctl is async-signal-safe.
-    unsafe {
-        command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::TERM))?));
+/// Whether SIGPIPE was ignored when we were started: the standard library ignores it before `main`.
+static PIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
+
+/// Called before anything of ours, and before the standard library's own beginning.
+extern "C" fn look_at_pipe() {
+    PIPE_WAS_IGNORED.store(is_ignored(libc::SIGPIPE), Ordering::Relaxed);
+}
+
+// SAFETY: what stands in this section is called once at the start, with arguments that a function
+// without any may ignore; this one needs nothing that would not be there yet.
+#[used]
+#[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".init_array"))]
+#[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__mod_init_func"))]
+static AT_START: extern "C" fn() = look_at_pipe;
+
+/// What our caller had set for signals. The command is to find it the same.
+#[derive(Clone, Copy)]
+pub(super) struct Found {
+    /// One bit for each signal that is ignored.
+    ignored: u64,
+    mask: libc::sigset_t,
+}
+
+impl Found {
+    /// As it is now: to be called before any of it is changed.
+    pub(super) fn now() -> Self {
+        let mut mask = set(&[]).0;
+        // SAFETY: only reads the present mask into `mask`.
+        unsafe { libc::sigprocmask(libc::SIG_BLOCK, ptr::null(), &raw mut mask) };
+        let pipe = PIPE_WAS_IGNORED.load(Ordering::Relaxed);
+        let was_ignored =
+            |signal: &i32| if *signal == libc::SIGPIPE { pipe } else { is_ignored(*signal) };
+        let ignored = SIGNALS.filter(was_ignored).fold(0, |all, signal| all | bit(signal));
+        Self { ignored, mask }
+    }
+
+    /// Lets `command` begin with it. Programs that are started in other ways than by fork have some
+    /// signals of the C library's own ignored, which nobody asked for: this makes it a fork.
+    pub(super) fn pass_on(self, command: &mut Command) {
+        // SAFETY: sigaction and sigprocmask are async-signal-safe, and nothing here allocates or locks.
+        unsafe {
+            command.pre_exec(move || {
+                self.restore();
+                Ok(())
+            });
+        }
+    }
+
+    fn restore(&self) {
+        for signal in SIGNALS {
+            match (self.ignored & bit(signal) != 0, is_ignored(signal)) {
+                (true, false) => ignore(signal),
+                (false, true) => reset(signal),
+                _ => {}
+            }
+        }
+        // SAFETY: the mask is whole, and no old one is asked for.
+        unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const self.mask, ptr::null_mut()) };
     }
 }
 
-/// Only Linux can; elsewhere the terminal's hangup has to do.
-#[cfg(not(target_os = "linux"))]
-pub(super) fn end_with_us(_command: &mut Command) {}
+/// All there are on any system; who asks for one that is not there hears that.
+const SIGNALS: std::ops::RangeInclusive<i32> = 1..=64;
+
+fn bit(signal: i32) -> u64 {
+    1 << (signal - 1)
+}
+
+/// Has `signal` do nothing.
+pub(super) fn ignore(signal: i32) {
+    set_handler(signal, libc::SIG_IGN);
+}
+
+/// Has the kernel tell us of `signals`, whatever our caller held back.
+pub(super) fn let_through(signals: &[i32]) {
+    let wanted = set(signals);
+    // SAFETY: the set is whole (see `set`), and no old one is asked for.
+    unsafe { libc::sigprocmask(libc::SIG_UNBLOCK, &raw const wanted.0, ptr::null_mut()) };
+}
+
+/// Closes every file of this process but `kept` and its streams. For a copy of a process that lives on
+/// with these alone and never returns to what had the others.
+pub(super) fn close_all_but(kept: &[BorrowedFd<'_>]) {
+    let is_kept = |fd: &i32| *fd > 2 && !kept.iter().any(|kept| kept.as_raw_fd() == *fd);
+    let dir = if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev/fd" };
+    let open: Vec<i32> = match std::fs::read_dir(dir) {
+        Ok(entries) => {
+            let names = entries.flatten().map(|entry| entry.file_name());
+            names.filter_map(|name| name.to_str()?.parse().ok()).collect()
+        }
+        Err(_) => (3..1024).collect(),
+    };
+    for fd in open.into_iter().filter(is_kept) {
+        // SAFETY: nobody here uses it any more, see above.
+        unsafe { libc::close(fd) };
+    }
+}
+
+/// A child of ours that has ended and waits to be reaped, whoever it is; it goes on waiting.
+pub(super) fn ended_child() -> Option<Pid> {
+    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: writes `info` alone, which is whole when all of it is zero.
+    let answer = unsafe { libc::waitid(libc::P_ALL, 0, info.as_mut_ptr(), flags) };
+    // SAFETY: see above; where no child is told of, its pid stays 0.
+    let pid = unsafe { info.assume_init().si_pid() };
+    Pid::from_raw(pid).filter(|_| answer == 0)
+}
 
 /// How the process behind a pidfd ended, as wait(2) would tell it; none while it lives or waits to be
 /// reaped, and before Linux 6.15. Whoever holds a pidfd may ask, parent or not.
@@ -161,13 +252,6 @@ impl Held {
             unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const held.0, ptr::null_mut()) };
         }
         set(asked)
-    }
-
-    /// Holds nothing back any more, in a child that inherited this. Allocates nothing.
-    pub(super) fn release_all() {
-        let none = set(&[]);
-        // SAFETY: the set is whole (see `set`), and no old one is asked for.
-        unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const none.0, ptr::null_mut()) };
     }
 
     /// Waits for the next one.

@@ -134,9 +134,10 @@ fn what_a_command_does_on_hangup_is_kept() {
 }
 
 #[test]
-fn a_killed_runner_leaves_the_terminal_as_it_was_and_hangs_up_the_command() {
+fn a_killed_runner_leaves_the_terminal_as_it_was_and_the_command_alone() {
     let world = quiet();
-    let command_line = "trap \"touch hung; exit\" HUP; echo up; while :; do sleep 0.05; done";
+    let command_line = "trap \"touch hung; exit\" HUP; echo up; \
+                        until [ -e go ]; do sleep 0.05; done; exit 3";
     let script = format!(
         "a=$(stty -g); {RUN} bash -c '{command_line}'; \
          until [ \"$a\" = \"$(stty -g)\" ]; do sleep 0.05; done; echo same"
@@ -146,9 +147,12 @@ fn a_killed_runner_leaves_the_terminal_as_it_was_and_hangs_up_the_command() {
     let runner = serde_json::from_value(unit(&world)["runner"].clone()).unwrap();
     assert!(idlergear::os::signal(&runner, rustix::process::Signal::KILL));
     terminal.expect("same");
-    wait_until("the command is hung up", || world.project().join("hung").exists());
     assert_eq!(terminal.end().code, Some(0));
-    wait_until("it is killed", || unit(&world)["status"] == "killed");
+    wait_until("it is told", || unit(&world)["metadata"]["runner_lost"] == true);
+    assert_eq!(unit(&world)["status"], "running");
+    world.write("go", "");
+    wait_until("it is known how it ended", || unit(&world)["exit_code"] == 3);
+    assert!(!world.project().join("hung").exists());
 }
 
 #[test]

@@ -103,6 +103,7 @@ impl Args {
             }
         })?;
         if show {
+            run::show(if end.within_line { "\n" } else { "" });
             run::show(&(banner::footer(&unit) + &run::left::behind(&unit)));
         }
         run::die_of(end);

@@ -75,6 +75,11 @@ impl Place {
 }
 
 impl Log {
+    /// The file has been moved, and is read on from where it was read to.
+    pub fn follow(&mut self, path: PathBuf) {
+        self.path = path;
+    }
+
     /// The log whose newest file is at `path`, from its beginning.
     pub fn new(path: PathBuf) -> Self {
         Self {

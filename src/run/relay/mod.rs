@@ -13,24 +13,24 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, read};
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Signal, WaitOptions};
 use signal_hook::consts::{SIGHUP, SIGTSTP};
 
 use super::Keeps;
 use super::capture::Capture;
 use super::events::Events;
+use super::keeper::{Guardian, Heritage, SOON, Watch};
 use super::monitor::{Change, Monitor};
 use super::plan::Plan;
 use super::ready;
-use super::settle::End;
+use super::settle::{self, End};
 use super::signals::{News, Signals};
 use super::spawn::{Child, Source};
-use super::terminal;
+use super::{terminal, unix};
 use crate::error::Error;
-use crate::id::UnitId;
 use crate::os::Identity;
+use crate::record::Folder;
 use crate::record::index::Stream;
-use crate::stop;
 use keys::Keys;
 
 /// How much is taken from a pipe before others have their turn, bytes.
@@ -40,14 +40,18 @@ const CHUNK: usize = 64 * 1024;
 /// whoever writes it wait for each other (a tenth of the time, by benches/run.sh).
 const TERMINAL_CHUNK: usize = 16 * 1024;
 
-/// After the child's end: output that keeps coming is waited for this long in all...
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// After the child's end: output that keeps coming is waited for this long in all, as what it left
+/// behind may never cease...
+const LAST_WORDS: Duration = Duration::from_millis(250);
 
 /// ...and no longer than this when it pauses.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// How often a background job looks whether the terminal has become its own.
 const LOOK: Duration = Duration::from_millis(200);
+
+/// How often is looked whether the record is where it was: its project may be moved.
+const MOVED: Duration = Duration::from_secs(5);
 
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct Relay<'a> {
@@ -59,6 +63,17 @@ struct Relay<'a> {
     keys: Option<Keys>,
     /// Output goes to the user, too.
     passing: bool,
+    /// It could not, for this reason.
+    unpassed: Option<Errno>,
+    /// What is passed on ends where messages of ours go, by stream.
+    beside_us: [bool; 3],
+    /// Such a message would stand within a line.
+    within_line: bool,
+    /// When somebody has to be there for the case that we are killed.
+    guard_at: Option<Instant>,
+    guardian: Option<Guardian>,
+    heritage: Heritage,
+    look_at: Instant,
     /// The command is about to go on. What would stop it has to wait, or it would be undone by that.
     going_on: bool,
     /// It was to be stopped meanwhile.
@@ -90,10 +105,12 @@ pub(super) fn relay(
     child: &mut Child,
     keeps: &mut Keeps,
     plan: &Plan,
-    unit: &UnitId,
+    heritage: &Heritage,
     helpers: Vec<std::process::Child>,
 ) -> End {
     let keys = (child.pty.is_some() && !plan.detached).then(Keys::take);
+    // What an earlier start left behind.
+    child.sources.append(&mut keeps.left);
     let chunk = if child.pty.is_some() { TERMINAL_CHUNK } else { CHUNK };
     let mut relay = Relay {
         child,
@@ -102,6 +119,13 @@ pub(super) fn relay(
         buffer: vec![0; chunk],
         keys,
         passing: !plan.detached,
+        unpassed: None,
+        beside_us: if plan.detached { [false; 3] } else { beside_us() },
+        within_line: false,
+        guard_at: None,
+        guardian: None,
+        heritage: heritage.clone(),
+        look_at: Instant::now() + MOVED,
         going_on: false,
         stop_next: false,
         left_alone: false,
@@ -110,15 +134,33 @@ pub(super) fn relay(
         helpers,
         end: None,
     };
+    if relay.child.monitor().is_none() {
+        relay.guard_at = Some(Instant::now() + SOON);
+    }
     let mut end = relay.until_the_end(&mut keeps.signals);
     relay.helpers.drain(..).for_each(ready::dismiss);
     end.hung_up = relay.hung_up || !plan.detached && terminal::is_hung_up();
-    if plan.tree {
-        stop::sweep(&relay.child.leaders(), unit);
-    }
     relay.last_words();
+    relay.guardian.take().into_iter().for_each(Guardian::dismiss);
     end.leaves = !relay.child.sources.is_empty() || relay.child.group_lives();
+    end.within_line = relay.within_line;
+    end.unpassed = relay.unpassed.map(Errno::raw_os_error);
+    if end.unpassed.is_some() && end.exit_code == Some(0) {
+        // As tee: what the command wrote is not where it should be.
+        end.exit_code = Some(1);
+    }
+    if !child.sources.is_empty() {
+        child.leave_monitor();
+        keeps.left.append(&mut child.sources);
+    }
     end
+}
+
+/// Which streams of the command go to where our own messages go.
+fn beside_us() -> [bool; 3] {
+    let place = |fd| rustix::fs::fstat(fd).map(|at| (at.st_dev, at.st_ino, at.st_rdev)).ok();
+    let ours = place(rustix::stdio::stderr());
+    Stream::ALL.map(|stream| ours.is_some() && place(user_side(stream)) == ours)
 }
 
 impl Relay<'_> {
@@ -132,6 +174,12 @@ impl Relay<'_> {
             if let Some(events) = self.events.as_mut() {
                 events.look(|| self.capture.place());
             }
+            if self.look_at <= Instant::now() {
+                self.follow();
+            }
+            if self.guard_at.is_some_and(|at| at <= Instant::now()) {
+                self.guard();
+            }
             if self.keys.as_ref().is_some_and(Keys::came_unasked) {
                 self.go_on();
             }
@@ -139,6 +187,35 @@ impl Relay<'_> {
                 self.note_end(None, None);
             }
         }
+    }
+
+    /// Where its record is now others find the unit by its link.
+    fn follow(&mut self) {
+        self.look_at = Instant::now() + MOVED;
+        if self.heritage.folder.as_ref().is_none_or(|folder| folder.exists()) {
+            return;
+        }
+        let Some(place) = self.capture.place().filter(|place| place.is_dir()) else { return };
+        if let Some(id) = &self.heritage.link {
+            let _ = Folder::at(&place).link_live(id);
+        }
+        self.heritage.folder = Some(place);
+    }
+
+    /// From here on the command is not taken along when we are killed.
+    fn guard(&mut self) {
+        self.guard_at = None;
+        let process = Identity::of(self.child.pid);
+        let guardian = Guardian::start(&self.heritage, &self.child.sources, || Watch::of(process));
+        let Ok(guardian) = guardian else { return };
+        let place = self.capture.place().or_else(|| self.heritage.folder.clone());
+        if let Some(folder) = place.map(Folder::at)
+            && let Ok(mut unit) = folder.load()
+        {
+            unit.keeper = Identity::of(guardian.pid());
+            let _ = folder.save(&unit);
+        }
+        self.guardian = Some(guardian);
     }
 
     /// What the child wrote before it ended is still in the pipes.
@@ -184,7 +261,9 @@ impl Relay<'_> {
         let may_come = self.keys.as_ref().is_some_and(Keys::may_come);
         let pauses = [self.orphan.is_some().then_some(PAUSE), may_come.then_some(LOOK)];
         let look = self.events.as_ref().map(Events::patience);
-        pauses.into_iter().chain([look]).flatten().min()
+        let until = |at: Instant| at.saturating_duration_since(Instant::now());
+        let due = [self.guard_at.map(until), Some(until(self.look_at))];
+        pauses.into_iter().chain([look]).chain(due).flatten().min()
     }
 
     /// Waits for output, or for anything. Sources come last first: handling one may remove it.
@@ -233,13 +312,26 @@ impl Relay<'_> {
     fn pass(&mut self, stream: Stream, count: usize) {
         let bytes = &self.buffer[..count];
         let passed = if self.passing { write_all(user_side(stream), bytes) } else { Ok(()) };
+        if let (true, Some(last)) = (self.beside_us[stream as usize], bytes.last()) {
+            self.within_line = *last != b'\n';
+        }
         self.capture.store(stream, bytes);
         match passed {
             // A terminal that is gone: the hangup is told by a signal, the record goes on.
             Err(Errno::IO) if self.child.pty.is_some() => self.passing = false,
-            Err(_) if stream != Stream::Stderr => self.reader_is_gone(),
+            Err(Errno::PIPE) if stream != Stream::Stderr => self.reader_is_gone(),
+            Err(cause) if stream != Stream::Stderr => self.cannot_pass(cause),
             _ => {}
         }
+    }
+
+    /// What the command writes does not arrive. It is told, and its next writes fail, as they would
+    /// without us.
+    fn cannot_pass(&mut self, cause: Errno) {
+        self.unpassed = Some(cause);
+        let words = settle::words(cause.raw_os_error());
+        super::say(&Error::new(format!("cannot write the command's output: {words}")));
+        self.reader_is_gone();
     }
 
     /// Nobody reads our output any more: the child learns it as it would without us, by a broken
@@ -247,7 +339,9 @@ impl Relay<'_> {
     fn reader_is_gone(&mut self) {
         self.passing = false;
         self.keys = None;
-        self.child.pty = None;
+        if self.child.pty.take().is_some() {
+            self.child.monitor().into_iter().for_each(Monitor::let_go);
+        }
         self.child.sources.retain(|source| source.stream == Stream::Stderr);
     }
 
@@ -263,6 +357,8 @@ impl Relay<'_> {
             }
             News::Sent(number) => self.tell(number, rustix::process::kill_process),
             News::FromTerminal(number) => {
+                // The terminal shows the key. With a command on a PTY, that is among its output.
+                self.within_line |= self.child.monitor().is_none() && terminal::shows_keys();
                 self.hung_up |= number == SIGHUP;
                 self.tell_group(number);
             }
@@ -315,7 +411,22 @@ impl Relay<'_> {
         if let Some(status) = self.child.reap() {
             self.note_end(status.code(), status.signal());
         }
-        self.child.bury_orphans(&self.helpers);
+        self.reap_others();
+    }
+
+    /// Whom our descendants left behind comes to us, and a guardian may be killed.
+    fn reap_others(&mut self) {
+        while let Some(pid) = unix::ended_child() {
+            let number = pid.as_raw_pid().unsigned_abs();
+            if self.child.is(number) {
+                return;
+            }
+            let _ = rustix::process::waitpid(Some(pid), WaitOptions::NOHANG);
+            if self.guardian.as_ref().is_some_and(|guardian| guardian.pid() == number) {
+                self.guardian = None;
+                self.guard_at = Some(Instant::now() + SOON);
+            }
+        }
     }
 }
 
@@ -336,7 +447,7 @@ fn user_side(stream: Stream) -> BorrowedFd<'static> {
 }
 
 /// Reads until there is nothing more for now, or no room. Returns how much, and whether that was all.
-fn read_all(fd: &OwnedFd, buffer: &mut [u8]) -> (usize, bool) {
+pub(super) fn read_all(fd: &OwnedFd, buffer: &mut [u8]) -> (usize, bool) {
     let mut count = 0;
     while count < buffer.len() {
         match read(fd, &mut buffer[count..]) {
