@@ -392,3 +392,30 @@ fn a_django_script_fits_on_a_screen() {
     let text = world.ok(&["gen", "django-dev", "--stdout"]);
     assert!(text.lines().count() <= 60, "{} lines", text.lines().count());
 }
+
+/// Two scripts that share an environment take turns, and the second says what it waits for.
+#[test]
+fn whoever_waits_for_another_set_up_says_so() {
+    let Some(flock) = tool("flock") else { return };
+    let world = Sandbox::new();
+    let script = script(&world, &[]);
+    let venv = world.project().join(".venv");
+    fs::create_dir(&venv).unwrap();
+    let held = world.home().join("held");
+    let mut holder = Command::new(flock);
+    holder.arg(&venv).args(["bash", "-c", "touch \"$1\"; read -r", "bash"]).arg(&held);
+    let mut holder = holder.stdin(Stdio::piped()).spawn().unwrap();
+    wait_until("the lock is held", || held.exists());
+    let told = world.home().join("told");
+    let mut command = Command::new(&script);
+    world.enter(&mut command);
+    let path = format!("{}:/usr/bin:/bin", stubs(&world).display());
+    command.env("PATH", path).stdin(Stdio::null()).stdout(Stdio::null());
+    let mut waiting = command.stderr(fs::File::create(&told).unwrap()).spawn().unwrap();
+    let has = |word: &str| fs::read_to_string(&told).is_ok_and(|text| text.contains(word));
+    wait_until("it says that it waits", || has("waiting: another script is setting up"));
+    assert!(!venv.join("bin/python").exists(), "it does not go on");
+    drop(holder.stdin.take());
+    assert!(holder.wait().is_ok() && waiting.wait().unwrap().success());
+    assert!(venv.join("bin/python").exists());
+}
