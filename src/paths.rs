@@ -19,7 +19,7 @@ pub fn var(name: &str) -> Option<String> {
 /// Whoever runs this process, by name; by number where nothing tells the name, as in a container.
 pub fn user() -> String {
     let name = var("USER").or_else(|| var("LOGNAME"));
-    name.unwrap_or_else(|| rustix::process::geteuid().as_raw().to_string())
+    name.unwrap_or_else(|| format!("uid {}", rustix::process::geteuid().as_raw()))
 }
 
 /// A switch: set, and neither empty nor `0`.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::End;
-use crate::os::{self, Identity};
 use crate::wire::unit::Unit;
+use crate::{os, stop};
 
 /// What ends together with the command may take so long to be gone.
 const MOMENT: Duration = Duration::from_millis(50);
@@ -18,8 +18,8 @@ const SURVIVORS: &str = "survivors";
 
 /// Notes each process of `unit` that lives on in its metadata.
 ///
-/// Who was started later than the command is looked at always. All processes are only where something
-/// lives on for sure: that takes its time.
+/// On Linux orphans come to us: without children there is nobody, and no need to look at all processes,
+/// which takes its time.
 pub(super) fn note(unit: &mut Unit, end: End) {
     let mut survivors = pids(unit, end);
     if !survivors.is_empty() {
@@ -35,17 +35,17 @@ pub(super) fn note(unit: &mut Unit, end: End) {
 
 fn pids(unit: &Unit, end: End) -> Vec<u32> {
     let Some(pid) = unit.pid else { return Vec::new() };
-    let mark = format!("IDLERGEAR_RUN_ID={}", unit.id);
-    let mut found = os::started_with(&mark, if end.leaves { 0 } else { pid });
-    if end.leaves {
+    let mut orphans = os::own_children().into_iter().filter(|pid| !stop::is_helper(*pid));
+    if cfg!(target_os = "linux") && orphans.next().is_none() {
+        return Vec::new();
+    }
+    let mut found = stop::processes(unit);
+    if cfg!(not(target_os = "linux")) && end.leaves {
         found.extend(os::members(&[pid]));
     }
-    let mut pids = Vec::new();
-    for Identity { pid, .. } in found {
-        if pid != std::process::id() && !pids.contains(&pid) {
-            pids.push(pid);
-        }
-    }
+    let mut pids: Vec<u32> = found.iter().map(|process| process.pid).collect();
+    pids.sort_unstable();
+    pids.dedup();
     pids
 }
 

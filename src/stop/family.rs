@@ -123,7 +123,7 @@ pub(super) fn is_runner(process: &Process, unit: &Unit) -> bool {
 }
 
 /// Whether the runner that started `pid` started it for itself: such ends by itself, or is ended by it.
-fn is_helper(pid: u32) -> bool {
+pub(crate) fn is_helper(pid: u32) -> bool {
     let runner = os::parent(pid).map(|runner| runner.to_string());
     runner.is_some() && os::variable(pid, HELPER) == runner
 }

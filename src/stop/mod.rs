@@ -43,7 +43,7 @@ use crate::{paths, secure_fs};
 pub use adopt::adopt;
 pub use claim::{Claim, claim};
 pub use ending::{end, sweep};
-pub(crate) use family::as_helper;
+pub(crate) use family::{as_helper, is_helper};
 #[cfg(feature = "full")]
 pub use leftovers::{Leftover, leftovers};
 pub use look::Look;

@@ -109,6 +109,8 @@ fn read(from: &mut Fields) -> Option<Unit> {
     let kind = from.text("kind")?;
     let status = from.text("status")?;
     let presence = from.text("presence").and_then(|word| Presence::parse(&word));
+    let status = Status::ALL.into_iter().find(|known| known.word() == status)?;
+    let gone = status.is_terminal().then_some(Presence::Gone);
     let end = from.text("end");
     let mut unit = Unit {
         id: UnitId::parse(&from.text("id")?)?,
@@ -116,8 +118,8 @@ fn read(from: &mut Fields) -> Option<Unit> {
         name: from.text("name")?,
         agent_type: from.text("type").unwrap_or_default(),
         description: from.text("description").unwrap_or_default(),
-        status: Status::ALL.into_iter().find(|known| known.word() == status)?,
-        presence: presence.unwrap_or_default(),
+        status,
+        presence: gone.or(presence).unwrap_or_default(),
         command: from.text("command").unwrap_or_default(),
         argv: from.texts("argv").into_iter().map(Into::into).collect(),
         cwd: from.text("cwd").unwrap_or_default().into(),

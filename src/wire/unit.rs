@@ -172,6 +172,9 @@ pub enum Presence {
     Idle,
     /// At work, do not disturb.
     Busy,
+    /// It has ended, and says nothing any more: null in JSON.
+    #[serde(untagged)]
+    Gone,
 }
 
 impl Presence {
@@ -186,6 +189,7 @@ impl Presence {
             Self::Active => "active",
             Self::Idle => "idle",
             Self::Busy => "busy",
+            Self::Gone => "",
         }
     }
 }
@@ -400,6 +404,9 @@ impl Serialize for Unit {
             #[serde(flatten)]
             fields: Fields<'a>,
             raw: Map<String, Value>,
+        }
+        if self.status.is_terminal() && self.presence != Presence::Gone {
+            return Self { presence: Presence::Gone, ..self.clone() }.serialize(to);
         }
         let raw = raw::of(self);
         // The usual case is also the quick one.
