@@ -296,6 +296,15 @@ fn a_forged_record_shows_no_other_file() {
 }
 
 #[test]
+fn a_record_from_elsewhere_names_no_cgroup() {
+    let world = Sandbox::with_project();
+    let limits = json!({"metadata": {"limits": {"cgroup": "/sys/fs/cgroup/ig-of-another"}}});
+    world.write(".idlergear/runs/b00000001/run.json", &forged("b00000001", &limits));
+    let shown = stdout(&ig(&world, &["run", "status", "b00000001", "--json"]));
+    assert!(shown.contains("b00000001") && !shown.contains("ig-of-another"), "{shown}");
+}
+
+#[test]
 fn a_record_of_another_folder_is_none() {
     let world = Sandbox::with_project();
     world.write(".idlergear/runs/b00000001/run.json", &forged("b00000002", &json!({})));

@@ -24,6 +24,8 @@ pub mod seals;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use crate::error::{Error, Result};
 use crate::id::UnitId;
 use crate::wire::read;
@@ -152,6 +154,13 @@ impl Folder {
         }
         if !scripts::is_hash(&unit.script.sha256) {
             unit.script.sha256.clear();
+        }
+        // Whoever is in it may be ended with the unit: so it counts only where ig wrote it.
+        if let Some(limits) = unit.metadata.get_mut("limits").and_then(Value::as_object_mut)
+            && limits.contains_key("cgroup")
+            && !secure_fs::made::is(&self.0)
+        {
+            limits.remove("cgroup");
         }
         Ok(unit)
     }
