@@ -175,7 +175,9 @@ pub(crate) fn exit_of(pidfd: BorrowedFd<'_>) -> Option<std::process::ExitStatus>
     /// `PIDFD_INFO_EXIT`.
     const EXIT: u64 = 1 << 3;
     /// `PIDFD_GET_INFO`: `_IOWR(0xFF, 11, struct pidfd_info)`.
-    const GET_INFO: libc::Ioctl = 0xc040_ff0b;
+    // The C libraries do not agree on the type.
+    #[allow(clippy::cast_possible_wrap, clippy::cast_lossless, reason = "the bits are what counts")]
+    const GET_INFO: libc::Ioctl = 0xc040_ff0b_u32 as libc::Ioctl;
     const { assert!(size_of::<Info>() == 64) };
 
     let mut info = Info { mask: EXIT, ..Info::default() };
