@@ -59,10 +59,19 @@ pub fn ensure() -> Result<()> {
     Err(absent.at(format!("its log: {}", paths::daemon_log().display())))
 }
 
+/// Marks the process that starts a daemon, until that answers: who stops the daemon waits for it.
+const STARTER: &str = "IDLERGEAR_STARTS_DAEMON_IN";
+
+/// Whether somebody starts the daemon of this user right now.
+#[cfg(feature = "full")]
+pub fn is_starting() -> bool {
+    !crate::os::started_with(&format!("{STARTER}={}", paths::state_dir().display()), 0).is_empty()
+}
+
 /// Runs `ig daemon start`, which returns once the daemon is on its own.
 fn start() -> Result<Child> {
     let mut command = Command::new(program()?);
-    command.args(["daemon", "start"]).env_clear().envs(kept());
+    command.args(["daemon", "start"]).env_clear().envs(kept()).env(STARTER, paths::state_dir());
     stop::as_helper(&mut command)
         .current_dir("/")
         .stdin(Stdio::null())

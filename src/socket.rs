@@ -38,7 +38,8 @@ pub struct Recorded {
 pub fn recorded() -> Option<Recorded> {
     let path = paths::daemon_lock();
     let file = secure_fs::open(&path).ok()?;
-    if flock(&file, FlockOperation::NonBlockingLockShared).is_ok() {
+    // Any other failure says nothing of a holder.
+    if flock(&file, FlockOperation::NonBlockingLockShared) != Err(Errno::WOULDBLOCK) {
         return None;
     }
     let mut fields = Fields::of(json(&secure_fs::read(&path, secure_fs::SMALL).ok()?).ok()?);

@@ -14,6 +14,8 @@ mod database;
 mod ends;
 #[path = "harm_daemon/letters.rs"]
 mod letters;
+#[path = "harm_daemon/small.rs"]
+mod small;
 
 use std::path::PathBuf;
 

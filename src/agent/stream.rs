@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::os::Identity;
 use crate::paths;
 use crate::record::index::Stream;
-use crate::record::{Folder, register};
+use crate::record::{self, Folder, register};
 use crate::run::stream;
 use crate::time;
 use crate::wire::unit::{EndSource, Kind, Logs, Status, Unit};
@@ -48,7 +48,10 @@ fn existing(id: &str) -> Result<(Folder, Logs)> {
     let folder = Folder::of(id, project.as_deref())
         .ok_or_else(|| Error::new(format!("nothing here has the id `{id}`")).next("ig ps --all"))?;
     let mut unit = folder.load()?;
-    if unit.runner.is_some() {
+    if unit.status.is_terminal() {
+        return Err(Error::new(format!("`{id}` has ended already: {}", unit.status.word())));
+    }
+    if unit.runner.is_some() && !record::waits_for_a_hand(&unit) {
         return Err(Error::new(format!("the output of `{id}` is kept by its runner already")));
     }
     unit.logs.stdout = Some(folder.file(Stream::Stdout.file()));

@@ -23,12 +23,14 @@ pub(super) fn run(mut words: Words) -> Outcome {
         // A runner writes the end of its unit itself.
         Some(folder) if folder.load()?.runner.is_none() => unregister(&folder, exit_code).map(drop),
         Some(_) => Ok(()),
-        None => ask_daemon(&id, words.strict()),
+        None => ask_daemon(&id, exit_code, words.strict()),
     }?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn ask_daemon(id: &str, strict: bool) -> Result<()> {
+fn ask_daemon(id: &str, exit_code: Option<i32>, strict: bool) -> Result<()> {
     let Some(mut client) = daemon::reach(strict)? else { return Ok(()) };
-    client.ask("agent.unregister", vec![("id", id.into())]).map(drop)
+    let mut params = vec![("id", id.into())];
+    params.extend(exit_code.map(|code| ("exit_code", code.into())));
+    client.ask("agent.unregister", params).map(drop)
 }

@@ -11,6 +11,7 @@ use super::tail::Tail;
 use super::world::World;
 use crate::id::UnitId;
 use crate::record::Folder;
+use crate::secure_fs;
 use crate::wire::unit::{Status, Unit};
 
 /// How many of those that ended are taken in as soon as they are found, however long it takes.
@@ -102,6 +103,8 @@ impl World {
         tail.is_new = true;
         if end.is_none() {
             tail.watched = self.watch.add(folder.path());
+            let handle = secure_fs::open_dir(folder.path()).ok();
+            self.handles.extend(handle.map(|handle| (id.clone(), handle)));
             self.folders.extend(tail.watched.clone().map(|watched| (watched, id.clone())));
         }
         self.tails.insert(id.clone(), tail);

@@ -5,6 +5,7 @@
 //! finds the link again, and with it an end that is noted, or one that still is to be. Ends that are
 //! come upon together are noted in one step: a daemon that was away may come back to thousands.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::journal::note;
@@ -14,7 +15,7 @@ use super::state::Change;
 use super::store::End;
 use super::world::World;
 use crate::id::UnitId;
-use crate::os::Identity;
+use crate::os::{self, Identity};
 use crate::record::end::KernelWord;
 use crate::record::{self, Folder};
 use crate::wire::unit::{EndSource, Status, Unit};
@@ -58,9 +59,9 @@ impl World {
         if self.ending.contains_key(id) {
             return;
         }
-        let known = self.state.live(id).and_then(|entry| entry.folder.as_ref());
-        if known.is_some_and(|folder| !secure_fs::is_dir(folder.path())) {
-            self.follow(id);
+        self.follow_move(id);
+        if self.ending.contains_key(id) {
+            return;
         }
         let Some(entry) = self.state.live(id) else { return };
         let lives = record::is_alive(&entry.unit);
@@ -137,6 +138,21 @@ impl World {
         }
     }
 
+    /// The project of `id` may have been moved, and its record with it. Its link leads there when it has
+    /// a runner; the record of another is found by the handle that was opened before.
+    pub(super) fn follow_move(&mut self, id: &UnitId) {
+        let Some(known) = self.folder_of(id).map(Path::to_path_buf) else { return };
+        if secure_fs::is_dir(&known) {
+            return;
+        }
+        let held = self.handles.get(id).and_then(os::path_of).filter(|place| *place != known);
+        let is_there = |folder: &Folder| folder.load().is_ok_and(|unit| unit.id == *id);
+        if let Some(folder) = held.map(Folder::at).filter(is_there) {
+            let _ = folder.link_live(id);
+        }
+        self.follow(id);
+    }
+
     /// The record tells of the end of `id`.
     fn confirm(&mut self, id: &UnitId, record: Unit) {
         if !self.waits_for_more(id, &record) {
@@ -159,6 +175,7 @@ impl World {
             tail.close();
         }
         self.unconfirmed.remove(id);
+        self.handles.remove(id);
         self.close_monitor(id);
         self.catch_up(id);
         self.ending.entry(id.clone()).or_insert(last);

@@ -9,6 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use crate::error::{Error, Result};
 use crate::os::Identity;
@@ -44,11 +45,15 @@ pub(super) fn claim() -> Result<Claim> {
         let file = open(&path).map_err(|e| Error::io("open", &path, &e))?;
         let lock = Lock { file };
         // A client that looks for us holds a shared lock for a moment: so failing once means little.
-        if flock(&lock.file, FlockOperation::NonBlockingLockExclusive).is_ok() {
-            if lock.is_still_ours() {
-                return Ok(Claim::Ours(lock));
+        match flock(&lock.file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) if lock.is_still_ours() => return Ok(Claim::Ours(lock)),
+            Ok(()) => continue,
+            // The only word for one that somebody else holds.
+            Err(Errno::WOULDBLOCK | Errno::INTR) => {}
+            Err(cause) => {
+                let next = "point XDG_STATE_HOME at a folder on a file system that has locks";
+                return Err(Error::io("lock", &path, &cause.into()).next(next));
             }
-            continue;
         }
         if let Some(other) = socket::recorded().filter(answers) {
             return Ok(Claim::Theirs(other));

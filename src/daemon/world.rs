@@ -4,6 +4,7 @@
 //! [`Store`], and then told: queue first, then notify.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -52,6 +53,8 @@ pub(super) struct World {
     pub(super) returned: VecDeque<(Unit, Folder)>,
     /// Units that have ended, as their record says, and whose end is not noted yet.
     pub(super) ending: HashMap<UnitId, Option<Unit>>,
+    /// Handles on the folders of live units: by them they are found where their project was moved.
+    pub(super) handles: HashMap<UnitId, OwnedFd>,
     /// Scripts that said that they end, and until when their processes may confirm it.
     pub(super) unconfirmed: HashMap<UnitId, Instant>,
     /// Who asked for the end of units without a folder.
@@ -93,6 +96,7 @@ impl World {
             behind: BTreeSet::new(),
             returned: VecDeque::new(),
             ending: HashMap::new(),
+            handles: HashMap::new(),
             unconfirmed: HashMap::new(),
             requests: HashMap::new(),
             trims: Trims::default(),

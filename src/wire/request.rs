@@ -21,7 +21,7 @@ pub enum Request {
     #[serde(rename = "agent.register")]
     AgentRegister(AgentRegister),
     #[serde(rename = "agent.unregister")]
-    AgentUnregister(Which),
+    AgentUnregister(AgentUnregister),
     #[serde(rename = "agent.update_status")]
     AgentUpdateStatus(AgentUpdateStatus),
     #[serde(rename = "agent.log")]
@@ -87,6 +87,17 @@ pub const METHODS: [&str; 22] = [
 /// No parameters.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Nothing {}
+
+/// An agent is done.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AgentUnregister {
+    /// Which one.
+    #[serde(flatten)]
+    pub which: Which,
+    /// What its process is about to exit with; none: it goes on without being an agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+}
 
 /// The first call on every connection.
 #[derive(Debug, Clone, Serialize, Deserialize)]

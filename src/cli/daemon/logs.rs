@@ -14,6 +14,9 @@ use crate::wire::client::Client;
 use crate::wire::reply::{LogLine, Output};
 use crate::wire::request::{Request, Scope, UnitOutput};
 
+/// So many of those that ended are shown where no running agent has logs.
+const LAST_ENDED: usize = 5;
+
 /// Show the log of an agent, or of all agents of this project
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -47,10 +50,10 @@ impl Args {
         }
         let lines = match &self.who {
             Some(who) => lines_of(&mut client, who, &scope, self.tail)?,
-            None => lines_of_all(&mut client, &scope, self.tail)?,
+            None => lines_of_all(&mut client, &scope, self.tail, self.json)?,
         };
         if lines.is_empty() && !self.json {
-            eprintln!("nothing was logged yet\n  try: ig daemon logs -f");
+            eprintln!("no logs yet\n  try: ig daemon logs -f");
         }
         for line in &lines {
             shower.show(line);
@@ -64,10 +67,26 @@ fn lines_of(client: &mut Client, who: &str, scope: &Scope, tail: usize) -> Resul
     Ok(client.call::<Output>(&Request::UnitOutput(asked))?.lines)
 }
 
-fn lines_of_all(client: &mut Client, scope: &Scope, tail: usize) -> Result<Vec<LogLine>> {
+/// Of all that run; where those have no logs, of the last that ended.
+fn lines_of_all(
+    client: &mut Client,
+    scope: &Scope,
+    tail: usize,
+    json: bool,
+) -> Result<Vec<LogLine>> {
     let mut lines = Vec::new();
     for agent in super::pages::agents(client, scope)? {
         lines.extend(lines_of(client, agent.id.as_str(), scope, tail)?);
+    }
+    if lines.is_empty() {
+        let mut ended = super::pages::ended(client, scope)?;
+        ended.sort_by(|a, b| b.ended_at.cmp(&a.ended_at));
+        for unit in ended.into_iter().take(LAST_ENDED) {
+            lines.extend(lines_of(client, unit.id.as_str(), scope, tail)?);
+        }
+        if !lines.is_empty() && !json {
+            eprintln!("no running agent has logs; these have ended");
+        }
     }
     lines.sort_by(|a, b| a.at.cmp(&b.at));
     Ok(lines)

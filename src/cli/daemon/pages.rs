@@ -2,8 +2,8 @@
 
 use crate::error::Result;
 use crate::wire::client::Client;
-use crate::wire::reply::{Agents, Message, Messages};
-use crate::wire::request::{AgentList, MessageList, Request, Scope};
+use crate::wire::reply::{Agents, Message, Messages, Units};
+use crate::wire::request::{AgentList, MessageList, Request, Scope, UnitList};
 use crate::wire::unit::Unit;
 
 /// Every live agent of `scope`, sorted by start.
@@ -16,6 +16,20 @@ pub(super) fn agents(client: &mut Client, scope: &Scope) -> Result<Vec<Unit>> {
         after = page.next;
         if after.is_none() {
             return Ok(agents);
+        }
+    }
+}
+
+/// Every unit of `scope` that the daemon knows to have ended.
+pub(super) fn ended(client: &mut Client, scope: &Scope) -> Result<Vec<Unit>> {
+    let (mut units, mut after) = (Vec::new(), None);
+    loop {
+        let wanted = UnitList { kind: None, ended: true, scope: scope.clone(), after };
+        let page: Units = client.call(&Request::UnitList(wanted))?;
+        units.extend(page.units.into_iter().filter(|unit| unit.status.is_terminal()));
+        after = page.next;
+        if after.is_none() {
+            return Ok(units);
         }
     }
 }

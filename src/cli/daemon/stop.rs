@@ -9,9 +9,9 @@ use serde_json::Value;
 use crate::cli::Outcome;
 use crate::error::{Error, Result};
 use crate::os::{self, Identity};
-use crate::socket;
 use crate::wire::client::Client;
 use crate::wire::request::{Nothing, Request};
+use crate::{autostart, socket};
 
 /// How long each way of asking may take.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -33,7 +33,7 @@ impl Args {
 
 /// Asks it, then signals it: first to end, then ended. None when there was none.
 pub(super) fn stop() -> Result<Option<u32>> {
-    let Some(daemon) = socket::recorded().map(|recorded| recorded.daemon) else { return Ok(None) };
+    let Some(daemon) = daemon() else { return Ok(None) };
     for signal in [None, Some(Signal::TERM), Some(Signal::KILL)] {
         match signal {
             None => ask(),
@@ -46,6 +46,18 @@ pub(super) fn stop() -> Result<Option<u32>> {
         }
     }
     Err(Error::new(format!("the daemon (pid {}) cannot be stopped", daemon.pid)))
+}
+
+/// The daemon; one that is being started right now is waited for: it would come up a moment later.
+fn daemon() -> Option<Identity> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let known = socket::recorded().map(|recorded| recorded.daemon);
+        if known.is_some() || Instant::now() > deadline || !autostart::is_starting() {
+            return known.or_else(|| socket::recorded().map(|recorded| recorded.daemon));
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 fn ask() {

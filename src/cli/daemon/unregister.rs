@@ -8,7 +8,7 @@ use super::whom::{self, Whom};
 use crate::cli::Outcome;
 use crate::error::{Error, Result};
 use crate::record::{Folder, register};
-use crate::wire::request::Request;
+use crate::wire::request::{AgentUnregister, Request};
 
 /// Say that an agent is done; it leaves the list, its log stays
 #[derive(Debug, clap::Args)]
@@ -22,7 +22,10 @@ impl Args {
         match whom::find(&self.id)? {
             Whom::Filed(folder) => filed(&folder)?,
             Whom::Wire(mut client, which) => {
-                drop(client.call::<Value>(&Request::AgentUnregister(which))?);
+                drop(client.call::<Value>(&Request::AgentUnregister(AgentUnregister {
+                    which,
+                    exit_code: None,
+                }))?);
             }
         }
         Ok(ExitCode::SUCCESS)
