@@ -72,9 +72,14 @@ impl Live {
         self.end()
     }
 
-    fn signalled(self, pid: u32, signal: Signal) -> Ended {
+    /// Its own process ends by a signal, without `ig stop`: what it leaves behind is spared, as it would
+    /// be without ig, and is found by `ig sweep`.
+    fn signalled(self, world: &World, pid: u32, signal: Signal) -> Ended {
         assert!(os::signal(&Identity::of(pid).unwrap(), signal));
-        self.end()
+        let ended = self.terminal.end();
+        world.sandbox.ig(&["sweep", "--all", "--grace", "5s"]);
+        wait_until("every process of it is gone", || !self.tree.iter().any(Identity::is_alive));
+        ended
     }
 
     fn end(self) -> Ended {
@@ -185,7 +190,7 @@ fn ends_with_its_unit(world: &World, server: &Server, script: &Path, port: u16) 
     for signal in [Signal::TERM, Signal::KILL] {
         let live = Live::start(world.command(script), server, port);
         let pid = u32::try_from(world.unit()["pid"].as_u64().unwrap()).unwrap();
-        live.signalled(pid, signal);
+        live.signalled(world, pid, signal);
         world.nothing_is_left(&format!("{signal:?}"));
         let status = world.unit()["status"].as_str().unwrap().to_owned();
         assert_ne!(status, "running");

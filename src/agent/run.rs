@@ -1,7 +1,7 @@
 //! `ig-agent run`: the runner, for scripts that put themselves under it and for background units.
 //!
 //! ```text
-//! ig-agent run [--name N] [--type T] [--script PATH] [--stream] [--tree] [--pty|--no-pty]
+//! ig-agent run [--name N] [--type T] [--script PATH] [--stream] [--pty|--no-pty]
 //!              [--no-register] [--detach] [--kind K] [--terms JSON] [--limits JSON] [--] CMD...
 //! ```
 //!
@@ -28,7 +28,6 @@ struct Options {
     agent_type: String,
     script: Option<PathBuf>,
     stream: bool,
-    tree: bool,
     no_register: bool,
     pty: Option<bool>,
     detach: bool,
@@ -47,7 +46,6 @@ pub(super) fn run(words: Words) -> Outcome {
         .with_name(options.name);
     plan.agent_type = options.agent_type;
     plan.stream = options.stream;
-    plan.tree = options.tree;
     plan.register = !options.no_register && !crate::paths::no_daemon();
     plan.pty = options.pty;
     plan.detached = options.detach;
@@ -70,7 +68,8 @@ fn options(mut words: Words) -> Result<Options> {
             "type" => options.agent_type = words.value()?,
             "script" => options.script = Some(words.path()?),
             "stream" => options.stream = true,
-            "tree" => options.tree = true,
+            // Scripts that were made earlier say so: what a unit leaves behind is spared by all now.
+            "tree" => {}
             "no-register" => options.no_register = true,
             "pty" => options.pty = Some(true),
             "no-pty" => options.pty = Some(false),

@@ -32,8 +32,6 @@ pub struct Plan {
     pub inline: Option<OsString>,
     /// Output goes to the daemon's subscribers too.
     pub stream: bool,
-    /// What the command leaves behind ends with it.
-    pub tree: bool,
     /// The daemon is told.
     pub register: bool,
     /// A PTY, pipes, or what the streams suggest.
@@ -73,7 +71,6 @@ impl Plan {
             script,
             inline,
             stream: false,
-            tree: false,
             register: true,
             pty: None,
             detached: false,

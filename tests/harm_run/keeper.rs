@@ -37,13 +37,13 @@ fn what_writes_on_lives_on_and_is_kept() {
         let keeper = process(&unit, "keeper");
         // Of what is written no more is shown than what came while the unit lived.
         assert!(stdout(&output).matches("tick").count() <= before, "{words:?}");
-        let cleared = world.ig(&["clear"]);
+        let cleared = world.ig(&["clear", "-y"]);
         assert!(stdout(&cleared).contains("forgot 0"), "{words:?}: {cleared:?}");
         end(&left);
         wait_until("the keeper ends with it", || !keeper.is_alive());
         assert_eq!(world.unit("job")["status"], "completed");
         // What the loop waited for may be there for a moment more.
-        wait_until("it goes", || stdout(&world.ig(&["clear"])).contains("forgot 1"));
+        wait_until("it goes", || stdout(&world.ig(&["clear", "-y"])).contains("forgot 1"));
     }
 }
 
