@@ -438,20 +438,25 @@ fn one_file_that_leads_out_stops_no_trust_for_the_others() {
 #[test]
 fn no_script_is_written_through_a_link_of_the_project() {
     let world = Sandbox::with_project();
-    let outside = world.home().join("bin");
-    fs::create_dir(&outside).unwrap();
-    symlink(&outside, world.project().join("scripts")).unwrap();
+    let bin = world.home().join("bin");
+    fs::create_dir(&bin).unwrap();
+    symlink(&bin, world.project().join("scripts")).unwrap();
     for more in [&[][..], &["-o", "scripts/x.sh"], &["-o", "scripts/deeper/x.sh", "--force"]] {
         let refused = ig(&world, &[&["gen", "script", "x", "--command", "true"], more].concat());
         assert_eq!(refused.status.code(), Some(1));
         assert!(stderr(&refused).contains("leads out of the project"), "{}", stderr(&refused));
     }
-    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(&bin).unwrap().count(), 0);
     fs::remove_file(world.project().join("scripts")).unwrap();
     fs::create_dir(world.project().join("scripts")).unwrap();
     let script = world.project().join("scripts/x.sh");
     make_fifo(&script);
     assert_eq!(ig(&world, &["gen", "script", "x", "--command", "true"]).status.code(), Some(1));
+    fs::remove_file(&script).unwrap();
+    let diary = outside(&world, "diary", "PRIVATE\n");
+    symlink(diary, &script).unwrap();
+    let refused = ig(&world, &["gen", "script", "x", "--command", "true"]);
+    assert!(!(stdout(&refused) + &stderr(&refused)).contains("PRIVATE"));
     fs::remove_file(&script).unwrap();
     symlink("/dev/zero", &script).unwrap();
     assert_eq!(ig(&world, &["gen", "script", "x", "--command", "true"]).status.code(), Some(1));

@@ -321,6 +321,9 @@ fn plant(world: &Sandbox, path: &Path, thing: Thing) {
         return;
     }
     fs::create_dir_all(path.parent().unwrap()).unwrap();
+    // A shell waits for the writer of its script, with ig or without.
+    let is_script = path.extension().is_some_and(|end| end == "sh");
+    let thing = if is_script && matches!(thing, Thing::Fifo) { Thing::Forged } else { thing };
     let targets = targets(world);
     assert_eq!(targets.len(), TARGETS);
     let write = |text: &[u8]| fs::write(path, text).unwrap();

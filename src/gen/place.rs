@@ -67,9 +67,10 @@ pub fn output(asked: Option<&str>, name: &str, root: &Path, here: &Path) -> Resu
 
 /// What is named as a file of the project is one: no link of a repository leads elsewhere.
 fn in_project(path: PathBuf, root: &Path) -> Result<PathBuf> {
-    let parent = path.parent().unwrap_or(root);
-    if path.starts_with(root) && !real(parent).starts_with(real(root)) {
-        let what = format!("`{}` leads out of the project", paths::display(parent));
+    let is_link = fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_symlink());
+    let leads_to = if is_link { path.canonicalize().ok() } else { Some(real(&path)) };
+    if path.starts_with(root) && leads_to.is_none_or(|to| !to.starts_with(real(root))) {
+        let what = format!("`{}` leads out of the project", paths::display(&path));
         return Err(Error::new(what).next("-o PATH, outside of the link"));
     }
     Ok(path)
