@@ -6,6 +6,8 @@ mod support;
 
 #[path = "harm_names/lookup.rs"]
 mod lookup;
+#[path = "harm_names/signals.rs"]
+mod signals;
 #[path = "harm_names/up.rs"]
 mod up;
 #[path = "harm_names/wait.rs"]

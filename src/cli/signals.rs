@@ -2,14 +2,14 @@
 //!
 //! A signal counts as told once it was printed: the daemon keeps it until then.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
 use super::{Outcome, session};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::wire::client::Client;
 use crate::wire::request::{Drainer, Request, SignalDrain};
 use crate::wire::signal::{Digest, Signal, Signals};
@@ -24,6 +24,9 @@ pub(crate) struct Args {
     /// Only look: they stay
     #[arg(long)]
     peek: bool,
+    /// Of every project; a person is else told of this one only
+    #[arg(long)]
+    all: bool,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -31,21 +34,31 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(self) -> Outcome {
+        if is_closed() {
+            return Err(Error::new("standard output is closed, so nothing is marked as told"));
+        }
         autostart::ensure()?;
+        // A session is one conversation, wherever it works; a person stands in one project.
+        let here = self.session.is_none() && paths::session().is_none() && !self.all;
         let session = self.session.clone().unwrap_or_else(session::who_asks);
         let drainer = Drainer { session, project: paths::current_project() };
         let mut client = Client::connect("ig")?;
         let mut wanted =
             SignalDrain { drainer, hold: true, peek: self.peek, limit: 1000, ..Default::default() };
+        (wanted.here, wanted.brief) = (here, true);
         let mut shown = 0;
-        loop {
+        let elsewhere = loop {
             let page = ask(&mut client, &wanted)?;
             if page.signals.is_empty() {
-                break;
+                break page.elsewhere;
             }
-            if self.show(&page.signals, shown == 0).is_err() {
+            match self.show(&page.signals, shown == 0) {
                 // Nobody reads: not told, so they stay in the queue.
-                return Ok(ExitCode::SUCCESS);
+                Err(cause) if cause.kind() == ErrorKind::BrokenPipe => {
+                    return Ok(ExitCode::SUCCESS);
+                }
+                Err(cause) => return Err(unwritten(&cause, shown)),
+                Ok(()) => {}
             }
             shown += page.signals.len();
             wanted.after = page.signals.last().map_or(0, |signal| signal.seq);
@@ -55,8 +68,12 @@ impl Args {
             if !page.more {
                 wanted.limit = 0;
             }
+        };
+        self.close(shown);
+        if elsewhere > 0 {
+            eprintln!("{elsewhere} of other projects: ig signals --all");
         }
-        self.close(shown)
+        Ok(ExitCode::SUCCESS)
     }
 
     /// Prints and flushes: what is returned as shown was.
@@ -77,15 +94,32 @@ impl Args {
         out.flush()
     }
 
-    fn close(&self, shown: usize) -> Outcome {
+    fn close(&self, shown: usize) {
         if self.json {
             let begin = if shown == 0 { OPEN } else { "" };
             let _ = writeln!(std::io::stdout(), "{begin}]}}");
         } else if shown == 0 {
             eprintln!("no signals");
         }
-        Ok(ExitCode::SUCCESS)
     }
+}
+
+/// What is written to a closed descriptor is lost without an error: before `main`, it was opened on
+/// `/dev/null`, for reading and writing. Who redirects there themselves has it for writing alone.
+fn is_closed() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let out = std::io::stdout();
+    let is_null = rustix::fs::fstat(&out).is_ok_and(|out| {
+        std::fs::metadata("/dev/null").is_ok_and(|null| null.rdev() == out.st_rdev)
+    });
+    let both = rustix::fs::fcntl_getfl(&out)
+        .is_ok_and(|flags| flags & rustix::fs::OFlags::RWMODE == rustix::fs::OFlags::RDWR);
+    is_null && both
+}
+
+fn unwritten(cause: &std::io::Error, shown: usize) -> Error {
+    let what = if shown == 0 { "nothing" } else { "the rest not" };
+    Error::new(format!("cannot write: {cause}, so {what} is marked as told"))
 }
 
 /// Asks; once more when the daemon went away meanwhile, so that what was printed is acknowledged.
@@ -104,7 +138,7 @@ const OPEN: &str = "{\"schema\":1,\"signals\":[\n";
 fn lines(signal: &Signal) -> Vec<String> {
     let at = time::local_of(&signal.at);
     let name = neutral::line(text(&signal.snapshot, "name").unwrap_or("-"));
-    let head = format!("{at}  {name}");
+    let head = format!("{at}  {name}{}", place(&signal.snapshot));
     if let Some(digest) = &signal.digest {
         return vec![format!("{at}  {}", folded(digest))];
     }
@@ -129,7 +163,18 @@ fn end(signal: &Signal) -> String {
     let how = how + ending::over_limit(unit);
     let length = unit["duration_ms"].as_u64().map(std::time::Duration::from_millis);
     let after = length.map(|length| format!(" after {}", time::human(length))).unwrap_or_default();
-    format!("{status}{how}{after}{}", read_on(signal))
+    let before = if signal.earlier { ", before this session" } else { "" };
+    format!("{status}{how}{after}{before}{}", read_on(signal))
+}
+
+/// In which project it is, when that is not this one.
+fn place(unit: &Value) -> String {
+    let here = paths::current_project();
+    match text(unit, "project").map(Path::new) {
+        project if unit.is_null() || project == here.as_deref() => String::new(),
+        None => " outside of projects".to_owned(),
+        Some(project) => format!(" in {}", neutral::line(&project.display().to_string())),
+    }
 }
 
 /// Where its log is, unless it has none: cleared meanwhile, or never written.

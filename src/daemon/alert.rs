@@ -24,6 +24,11 @@ impl Request {
         Self { made: text.is_some(), sessions: lines.map(str::to_owned).collect() }
     }
 
+    /// Whether anybody asked.
+    pub(super) fn was_made(&self) -> bool {
+        self.made
+    }
+
     /// Whether `session` asked: it needs not be told. Where no session did, a person did, whatever
     /// the terminal.
     pub(super) fn is_by(&self, session: &str) -> bool {
@@ -48,6 +53,11 @@ pub(super) fn attention(unit: &Unit, alerts: Alerts, request: &Request) -> Optio
     let is_watched = !(unit.terms.background || unit.ready || is_monitor);
     let attention = if is_watched { Attention::Next } else { Attention::Now };
     (is_wanted || is_monitor).then_some(attention)
+}
+
+/// Whether `session` is a person, who sees for themselves what fails in their terminals.
+pub(super) fn is_person(session: &str) -> bool {
+    session.starts_with(PERSON)
 }
 
 /// Whether the person at this machine is told of the end of `unit` too: not when they asked for it,

@@ -8,6 +8,7 @@
 
 mod alert;
 mod arrivals;
+mod briefs;
 mod connection;
 mod ends;
 mod history;

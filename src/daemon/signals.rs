@@ -128,10 +128,12 @@ impl World {
     pub(super) fn drain(
         &mut self,
         session: &str,
+        only: Option<&str>,
         take: impl FnMut(&Signal) -> bool,
     ) -> (Vec<Signal>, bool, Option<Guard>) {
         let except = self.leases.out_for(session);
-        let (signals, more) = self.read_queue(&Wants { session, after: 0, except: &except }, take);
+        let wants = Wants { session, after: 0, except: &except, only };
+        let (signals, more) = self.read_queue(&wants, take);
         let seqs: Vec<u64> = signals.iter().map(|signal| signal.seq).collect();
         let guard = (!seqs.is_empty()).then(|| self.leases.give(session, seqs));
         (signals, more, guard)

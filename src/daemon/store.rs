@@ -4,6 +4,7 @@
 //! file. A file that is not ours, damaged, or of a newer version is set aside, never deleted.
 
 mod aliases;
+mod briefs;
 mod digests;
 mod ends;
 mod file;

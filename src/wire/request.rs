@@ -347,6 +347,7 @@ pub struct Drainer {
 /// later call names them in `ack`. Until then nobody else gets them; a connection that breaks, and
 /// one that holds for more than a minute, give them back.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of the call")]
 pub struct SignalDrain {
     /// Whose.
     #[serde(flatten)]
@@ -360,6 +361,12 @@ pub struct SignalDrain {
     /// Only look: they stay in the queue, those that somebody else is reading too.
     #[serde(default)]
     pub peek: bool,
+    /// Only those of the drainer's project.
+    #[serde(default)]
+    pub here: bool,
+    /// At the first such question of an AI session in a project: what failed there lately, too.
+    #[serde(default)]
+    pub brief: bool,
     /// With `peek`: those after this one.
     #[serde(default)]
     pub after: u64,

@@ -44,6 +44,9 @@ pub struct Signal {
     /// The unit as it stood then. Null for a digest.
     #[serde(default)]
     pub snapshot: Value,
+    /// It was so before the session came, which is told at its first question.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub earlier: bool,
     /// It ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifecycle: Option<Lifecycle>,
@@ -100,6 +103,9 @@ pub struct Signals {
     /// There are more: ask again.
     #[serde(default)]
     pub more: bool,
+    /// With `here`: how many of other projects wait.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub elsewhere: u64,
 }
 
 /// The answer to `signal.pending`: what waits and is not on its way to somebody.

@@ -78,7 +78,8 @@ fn who_asked_for_the_end_is_not_told_of_it() {
     for (name, session) in [("owned", Some("mine")), ("shared", None)] {
         let script = "trap 'exit 7' TERM; while :; do sleep 0.02; done";
         Start { name, session, terms: terms.clone(), script, ..Start::default() }.run(&world);
-        let before = raw.ok("unit.stop", &json!({ "id": name, "session": "mine" }));
+        let before = raw
+            .ok("unit.stop", &json!({ "id": name, "project": world.project(), "session": "mine" }));
         assert_eq!(before["unit"]["status"], "running", "the snapshot from before");
         assert_eq!(before["left"], json!([]));
     }
@@ -87,7 +88,7 @@ fn who_asked_for_the_end_is_not_told_of_it() {
     assert_eq!(ends(&drain(&world, "other")), [pair("shared", "killed")]);
     Start { name: "again", session: Some("mine"), terms, script: "sleep 60", ..Start::default() }
         .run(&world);
-    raw.ok("unit.stop", &json!({ "id": "again", "session": "other" }));
+    raw.ok("unit.stop", &json!({ "id": "again", "project": world.project(), "session": "other" }));
     wait_until("it is told", || pending(&world, "mine") == 1);
 }
 

@@ -86,7 +86,8 @@ fn a_quiet_monitor_wakes_nobody() {
         std::thread::sleep(std::time::Duration::from_secs(1));
         std::mem::replace(&mut before, wakes()) == before
     });
-    Raw::greeted(&world).ok("unit.stop", &json!({ "id": "watch", "grace_ms": 100 }));
+    let asked = json!({ "id": "watch", "project": world.project(), "grace_ms": 100 });
+    Raw::greeted(&world).ok("unit.stop", &asked);
 }
 
 #[test]

@@ -126,7 +126,8 @@ fn every_name_of_a_session_means_it_everywhere() {
     let terms = Some(json!({ "alerts": { "on_kill": true } }));
     let session = Some("thread");
     Start { name: "long", session, terms, script: "sleep 600", ..Start::default() }.run(&world);
-    let asked = json!({ "id": "long", "session": "server", "grace_ms": 1000 });
+    let asked =
+        json!({ "id": "long", "project": world.project(), "session": "server", "grace_ms": 1000 });
     Raw::greeted(&world).ok("unit.stop", &asked);
     wait_for_ends(&world);
     assert!(drain(&world, "conversation").is_empty(), "it was its own wish");

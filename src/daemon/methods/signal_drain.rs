@@ -24,16 +24,25 @@ pub(super) fn handle(world: &mut World, params: &SignalDrain) -> Reply {
         left = left.saturating_sub(1);
         fits
     };
+    let project = params.drainer.project.as_deref();
+    if params.brief {
+        world.brief(session, project);
+    }
+    let place = project.map(|project| project.to_string_lossy()).unwrap_or_default();
+    let only = params.here.then_some(&*place);
     let (signals, more, guard) = if params.peek {
         let none = std::collections::HashSet::new();
-        let wants = Wants { session, after: params.after, except: &none };
+        let wants = Wants { session, after: params.after, except: &none, only };
         let (signals, more) = world.read_queue(&wants, take);
         (signals, more, None)
     } else {
-        world.drain(session, take)
+        world.drain(session, only, take)
     };
     let parcel = if params.hold { Parcel::WhenSaid } else { Parcel::WhenWritten };
-    let result = Ok(json!(Signals { schema: 1, signals, more }));
+    let elsewhere =
+        only.and_then(|here| world.noted(|store| store.waiting_elsewhere(session, here)));
+    let elsewhere = elsewhere.unwrap_or_default();
+    let result = Ok(json!(Signals { schema: 1, signals, more, elsewhere }));
     Reply { signals: guard.map(parcel), ..Reply::of(result) }
 }
 

@@ -69,7 +69,8 @@ impl Store {
         let sql = "DELETE FROM clients WHERE session = ?2
             AND named < (SELECT named FROM clients WHERE session = ?1)";
         self.db.prepare_cached(sql)?.execute(both)?;
-        for table in ["aliases", "clients", "told", "deliveries"] {
+        self.drop_second_brief(other, session)?;
+        for table in ["aliases", "clients", "told", "deliveries", "briefed"] {
             let sql = format!("UPDATE OR IGNORE {table} SET session = ?2 WHERE session = ?1");
             self.db.prepare_cached(&sql)?.execute(both)?;
             let sql = format!("DELETE FROM {table} WHERE session = ?1");

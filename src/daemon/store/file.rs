@@ -10,7 +10,7 @@ use super::{Sqlite, salvage, wal};
 use crate::{secure_fs, time};
 
 /// `user_version`: grows with each change of the tables.
-const VERSION: i64 = 4;
+const VERSION: i64 = 5;
 /// `application_id`: "iGD1".
 const APPLICATION: i64 = 0x6947_4431;
 
@@ -89,8 +89,15 @@ const FOURTH: &str = "
     CREATE TABLE taken (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE);
 ";
 
+/// What version 5 added: which sessions were told, in which projects, what had failed before they came.
+const FIFTH: &str = "
+    CREATE TABLE briefed (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, session TEXT NOT NULL, project TEXT NOT NULL,
+        UNIQUE (session, project));
+";
+
 /// What each version added to the one before.
-const STEPS: [&str; 4] = [FIRST, SECOND, THIRD, FOURTH];
+const STEPS: [&str; 5] = [FIRST, SECOND, THIRD, FOURTH, FIFTH];
 
 /// Makes every table in an empty database.
 pub(super) fn make_tables(db: &Connection) -> Sqlite<()> {

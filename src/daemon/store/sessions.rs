@@ -26,7 +26,7 @@ pub(in crate::daemon) fn nobody(project: Option<&Path>) -> String {
     format!("\u{1}{}", text(project))
 }
 
-fn text(project: Option<&Path>) -> String {
+pub(super) fn text(project: Option<&Path>) -> String {
     project.map(|project| project.to_string_lossy().into_owned()).unwrap_or_default()
 }
 

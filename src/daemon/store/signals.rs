@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::time::SystemTime;
 
 use rusqlite::{Row, params};
+use serde_json::Value;
 
 use super::sessions::LIFE;
 use super::{Sqlite, Store};
@@ -44,7 +45,13 @@ pub(in crate::daemon) struct Wants<'a> {
     pub(in crate::daemon) after: u64,
     /// Not these: they are on their way to somebody.
     pub(in crate::daemon) except: &'a HashSet<u64>,
+    /// Only of this project; an empty one is none.
+    pub(in crate::daemon) only: Option<&'a str>,
 }
+
+/// The project that a row of `signals` is about; a digest is about none.
+const PROJECT: &str =
+    "coalesce(CASE WHEN json_valid(snapshot) THEN json_extract(snapshot, '$.project') END, '')";
 
 impl Store {
     /// Puts a signal into the queues of its sessions; called within a transaction. It is 0 when
@@ -98,11 +105,14 @@ impl Store {
         wants: &Wants<'_>,
         mut take: impl FnMut(Signal) -> bool,
     ) -> Sqlite<()> {
-        let sql = "SELECT seq, unit, kind, at, attention, snapshot, lifecycle, event, digest
-            FROM deliveries JOIN signals USING (seq) WHERE session = ?1 AND seq > ?2 ORDER BY seq";
+        let sql = format!(
+            "SELECT seq, unit, kind, at, attention, snapshot, lifecycle, event, digest
+            FROM deliveries JOIN signals USING (seq) WHERE session = ?1 AND seq > ?2
+            AND (?3 IS NULL OR unit = '' OR {PROJECT} = ?3) ORDER BY seq"
+        );
         let after = i64::try_from(wants.after).unwrap_or(i64::MAX);
-        let mut query = self.db.prepare_cached(sql)?;
-        let mut rows = query.query(params![wants.session, after])?;
+        let mut query = self.db.prepare_cached(&sql)?;
+        let mut rows = query.query(params![wants.session, after, wants.only])?;
         while let Some(row) = rows.next()? {
             let seq = number(row.get(0)?);
             if !wants.except.contains(&seq) && !take(signal(row, seq)?) {
@@ -110,6 +120,16 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// How many signals of other projects than `project` wait for `session`.
+    pub(in crate::daemon) fn waiting_elsewhere(&self, session: &str, project: &str) -> Sqlite<u64> {
+        let sql = format!(
+            "SELECT count(*) FROM deliveries JOIN signals USING (seq)
+            WHERE session = ?1 AND unit <> '' AND {PROJECT} <> ?2"
+        );
+        let query = params![session, project];
+        self.db.prepare_cached(&sql)?.query_row(query, |row| row.get(0)).map(number)
     }
 
     /// What waits for `session`, but for those that are on their way to somebody.
@@ -220,13 +240,16 @@ pub(super) fn signal(row: &Row<'_>, seq: u64) -> Sqlite<Signal> {
     let lifecycle: Option<String> = row.get(6)?;
     let status =
         lifecycle.and_then(|word| Status::ALL.into_iter().find(|status| status.word() == word));
+    let mut snapshot: Value = serde_json::from_str(&row.get::<_, String>(5)?).unwrap_or_default();
+    let earlier = snapshot.as_object_mut().and_then(|unit| unit.remove("earlier")).is_some();
     Ok(Signal {
         seq,
         daemon_id: row.get(1)?,
         kind: row.get(2)?,
         at: row.get(3)?,
         attention: attention(&row.get::<_, String>(4)?),
-        snapshot: serde_json::from_str(&row.get::<_, String>(5)?).unwrap_or_default(),
+        snapshot,
+        earlier,
         lifecycle: status.map(|status| Lifecycle { status }),
         event: row.get::<_, Option<String>>(7)?.and_then(|text| serde_json::from_str(&text).ok()),
         digest: row.get::<_, Option<String>>(8)?.and_then(|text| serde_json::from_str(&text).ok()),
@@ -276,7 +299,7 @@ mod tests {
             signals.push(signal);
             true
         };
-        store.waiting(&Wants { session, after: 0, except: &none }, take).unwrap();
+        store.waiting(&Wants { session, after: 0, except: &none, only: None }, take).unwrap();
         signals
     }
 
