@@ -26,13 +26,13 @@ type Seen = (u64, Stream, Option<u64>, String);
 
 fn write(folder: &Path, chunks: &[Chunk]) {
     let mut line = 0;
-    for chunk in chunks {
+    for (number, chunk) in (0..).zip(chunks) {
         let path = folder.join(chunk.stream.file());
         let offset = fs::metadata(&path).map_or(0, |meta| meta.len());
         append(&path, &chunk.bytes);
         let len = u32::try_from(chunk.bytes.len()).unwrap();
         let entry = Entry { at: chunk.at, offset, line, len, stream: chunk.stream };
-        append(&folder.join(INDEX), &entry.encode());
+        append(&folder.join(INDEX), &entry.encode(number));
         line += chunk.bytes.iter().map(|byte| u64::from(*byte == b'\n')).sum::<u64>();
     }
 }
@@ -68,7 +68,10 @@ fn model(chunks: &[Chunk]) -> Vec<Seen> {
 }
 
 fn read(reader: Reader) -> Vec<Seen> {
-    let lines = all(reader);
+    seen(&all(reader))
+}
+
+fn seen(lines: &[Line]) -> Vec<Seen> {
     let text = |line: &Line| String::from_utf8(line.bytes.clone()).unwrap();
     lines.iter().map(|line| (line.number, line.stream, line.at, text(line))).collect()
 }
@@ -90,6 +93,55 @@ fn chunks() -> impl Strategy<Value = Vec<Chunk>> {
         };
         parts.into_iter().map(chunk).collect()
     })
+}
+
+/// What may happen to the bytes of a file.
+#[derive(Debug, Clone)]
+enum Damage {
+    /// These are others, in these places.
+    Bytes(Vec<(usize, u8)>),
+    /// Entries stand in each other's place.
+    Swapped(usize, usize),
+    /// From there on there is something else, or more of it.
+    Filled(usize, u8, usize),
+    /// An entry is missing, and all after it have moved.
+    Missing(usize),
+}
+
+impl Damage {
+    fn apply(&self, bytes: &mut Vec<u8>) {
+        let all = bytes.len().max(1);
+        let entries = (bytes.len() / Entry::SIZE).max(1);
+        match self {
+            _ if bytes.is_empty() => {}
+            Self::Bytes(changes) => {
+                changes.iter().for_each(|(at, mask)| bytes[at % all] ^= mask);
+            }
+            Self::Swapped(one, other) => {
+                let (one, other) = (one % entries * Entry::SIZE, other % entries * Entry::SIZE);
+                (0..Entry::SIZE).for_each(|at| bytes.swap(one + at, other + at));
+            }
+            Self::Filled(from, byte, more) => {
+                bytes[from % all..].fill(*byte);
+                bytes.resize(all + more, *byte);
+            }
+            Self::Missing(entry) => {
+                let start = entry % entries * Entry::SIZE;
+                bytes.drain(start..start + Entry::SIZE);
+            }
+        }
+    }
+}
+
+fn damage() -> impl Strategy<Value = Damage> {
+    let changes = prop::collection::vec((any::<usize>(), 1..=255_u8), 1..4);
+    let byte = prop_oneof![Just(0), Just(255), any::<u8>()];
+    prop_oneof![
+        4 => changes.prop_map(Damage::Bytes),
+        1 => (any::<usize>(), any::<usize>()).prop_map(|(one, other)| Damage::Swapped(one, other)),
+        1 => (any::<usize>(), byte, 0..99_usize).prop_map(|(at, byte, more)| Damage::Filled(at, byte, more)),
+        1 => any::<usize>().prop_map(Damage::Missing),
+    ]
 }
 
 proptest! {
@@ -144,6 +196,54 @@ proptest! {
         let without = read(closed(dir.path(), None));
         prop_assert_eq!(without.len(), seen.len());
         prop_assert!(without.iter().all(|line| line.2.is_none()));
+    }
+
+    /// Whatever became of the bytes of the index: every line comes once, in the order of its stream,
+    /// and no end has more or fewer of them than were asked for.
+    #[test]
+    fn a_damaged_index_loses_no_line(
+        chunks in chunks(),
+        damage in damage(),
+        count in 0..9_usize,
+        number in 1..40_u64,
+        live in any::<bool>(),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), &chunks);
+        let index = dir.path().join(INDEX);
+        if let Ok(mut bytes) = fs::read(&index) {
+            damage.apply(&mut bytes);
+            fs::write(&index, bytes).unwrap();
+        }
+        let all = model(&chunks);
+        let of = |lines: &[Seen], only| -> Vec<String> {
+            lines.iter().filter(|line| line.1 == only).map(|line| line.3.clone()).collect()
+        };
+        let seen = if live {
+            // Somebody who follows it, and reads on when it has ended.
+            let mut reader = Reader::open(dir.path(), None);
+            let mut lines = reader.lines();
+            lines.extend(reader.lines());
+            reader.close();
+            lines.extend(self::all(reader));
+            seen(&lines)
+        } else {
+            read(closed(dir.path(), None))
+        };
+        let known = |line: &Seen| line.2.is_none() || all.contains(line);
+        let wrong = seen.iter().find(|line| !known(line));
+        prop_assert!(wrong.is_none(), "a time or a number that was never written: {:?}", wrong);
+        let tail = read(closed(dir.path(), None).tail(count));
+        prop_assert_eq!(tail.len(), count.min(all.len()));
+        let from = read(closed(dir.path(), None).from_line(number));
+        prop_assert_eq!(from.len(), (all.len() + 1).saturating_sub(usize::try_from(number).unwrap()));
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            let whole = of(&all, stream);
+            prop_assert_eq!(of(&seen, stream), &whole[..]);
+            prop_assert!(whole.ends_with(&of(&tail, stream)));
+            prop_assert!(whole.ends_with(&of(&from, stream)));
+            prop_assert_eq!(of(&read(closed(dir.path(), Some(stream))), stream), whole);
+        }
     }
 
     #[test]
@@ -253,4 +353,24 @@ fn all(mut reader: Reader) -> Vec<Line> {
     }
     lines.extend(reader.rest());
     lines
+}
+
+/// A line that goes on in the next piece of a long log is one line to everybody, also to who was
+/// there before.
+#[test]
+fn a_line_across_pieces_is_one_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let bounds = Bounds { max_run_bytes: 9000, head_bytes: 1000, min_free_bytes: 0 };
+    let mut capture = Capture::new(Some(dir.path()), &bounds);
+    let mut follower = Reader::open(dir.path(), None);
+    capture.store(Stream::Stdout, &[[b'x'; 99].as_slice(), b"\n"].concat().repeat(10));
+    capture.store(Stream::Stdout, b"REA");
+    assert_eq!(follower.lines().len(), 10);
+    capture.store(Stream::Stdout, b"D");
+    assert!(fs::read_dir(dir.path()).unwrap().count() > 2, "it went on in another piece");
+    assert_eq!(follower.lines(), []);
+    assert_eq!(follower.unfinished()[0].bytes, b"READ");
+    capture.store(Stream::Stdout, b"Y\n");
+    assert_eq!(follower.lines()[0].bytes, b"READY");
+    assert_eq!(read(closed(dir.path(), None)).last().unwrap().3, "READY");
 }

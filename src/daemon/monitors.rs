@@ -231,7 +231,7 @@ mod tests {
     use crate::record::gap::{Cause, Gap};
 
     fn line(number: u64, stream: Stream, text: &str) -> Line {
-        Line { number, stream, at: None, bytes: text.into(), cut: 0, ended: true, gap: None }
+        Line::whole(number, stream, text)
     }
 
     #[test]
@@ -276,7 +276,9 @@ mod tests {
         let now = Instant::now();
         let mut gatherer = Gatherer::new(Progress::default(), Mask::default(), now);
         let gap = Gap { first: 1, last: 70, bytes: 999, cause: Cause::Bound };
-        gatherer.take(Line { gap: Some(gap), ..line(1, Stream::Output, "") }, now);
+        let mut missing = line(1, Stream::Output, "");
+        missing.gap = Some(gap);
+        gatherer.take(missing, now);
         gatherer.take(line(71, Stream::Stdout, "x"), now);
         assert_eq!(gatherer.progress, Progress { line: 71, events: 71 });
         let event = gatherer.event().unwrap();

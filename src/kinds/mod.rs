@@ -11,11 +11,10 @@ mod reserved;
 
 use serde_json::{Map, Value, json};
 
-use crate::logs::mask::{Mask, Masks};
-use crate::logs::{Row, text};
+use crate::logs::text::{self, Last};
 use crate::record::Folder;
 use crate::record::index::Stream;
-use crate::record::output::{Line, Reader};
+use crate::record::output::Reader;
 use crate::wire::unit::{Kind, Unit};
 
 /// Bytes of output in what is asked for.
@@ -23,6 +22,9 @@ pub(crate) const ROOM: usize = 64 << 10;
 
 /// Bytes of output in a signal: many of them wait, and the log has the rest.
 pub(crate) const SIGNAL_ROOM: usize = 4 << 10;
+
+/// Bytes of one of the last lines.
+const LINE_ROOM: usize = 4 << 10;
 
 /// The largest snapshot, bytes of JSON. Of a larger one the long fields go.
 const SNAPSHOT_LIMIT: usize = 96 << 10;
@@ -110,26 +112,11 @@ impl Seen<'_> {
     /// The last `count` lines of its standard output, at most `room` bytes of them.
     pub(super) fn last_lines(&self, count: usize, room: usize) -> Vec<String> {
         let Some(folder) = self.folder else { return Vec::new() };
-        let stream = self.stdout();
-        let mut reader = Reader::from_tail(folder.path(), Some(stream), count);
-        let (mut lines, mut left) = (Vec::new(), room);
-        loop {
-            let more = reader.lines();
-            if more.is_empty() {
-                break;
-            }
-            lines.extend(more);
-        }
-        if self.unit.status.is_terminal() {
-            lines.extend(reader.rest());
-        }
-        lines.retain(|line| line.gap.is_none());
-        let mut masks = Masks::new(Mask::of(folder));
-        let shown = |line: Line| {
-            let mask = masks.at(line.number, stream.word(), &line.bytes);
-            mask.line(Row::from(line).text()).into_owned()
-        };
-        let texts: Vec<String> = lines.into_iter().map(shown).collect();
+        let unfinished = self.unit.status.is_terminal();
+        let last =
+            Last { only: Some(self.stdout()), count, most: LINE_ROOM.min(room / 2), unfinished };
+        let texts = text::last_lines(folder, last);
+        let mut left = room;
         let fits = |text: &String| {
             left = left.saturating_sub(text.len() + 1);
             left > 0

@@ -69,9 +69,7 @@ mod tests {
 
     fn rows(text: &str) -> Vec<Row> {
         let line = |(index, text): (usize, &str)| {
-            let number = index as u64 + 1;
-            let (stream, bytes) = (Stream::Stdout, text.as_bytes().to_vec());
-            Row::from(Line { number, stream, at: None, bytes, cut: 0, ended: true, gap: None })
+            Row::from(Line::whole(index as u64 + 1, Stream::Stdout, text))
         };
         text.lines().enumerate().map(line).collect()
     }

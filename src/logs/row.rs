@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::neutral;
 use crate::record::events::Event;
-use crate::record::gap::Gap;
+use crate::record::gap::{Gap, size};
 use crate::record::output::Line;
 use crate::time;
 
@@ -25,6 +25,8 @@ pub struct Row {
     pub cut: u64,
     /// A newline ended it.
     pub ended: bool,
+    /// It is too long to be kept whole, and what its reader looks for is in it.
+    pub found: bool,
     /// It is no line: what stood here is missing.
     pub gap: Option<Gap>,
 }
@@ -43,7 +45,10 @@ impl Row {
             return neutral::line(&text).into();
         }
         let shown = neutral::output(&text);
-        if self.cut == 0 { shown } else { format!("{shown}… [{} bytes more]", self.cut) }.into()
+        match self.cut {
+            0 => shown.into(),
+            cut => format!("{shown} [... {} left out]", size(cut)).into(),
+        }
     }
 
     /// Most output is plain letters, and a terminal's lines end in a carriage return: nothing has
@@ -77,6 +82,7 @@ impl From<Line> for Row {
             bytes: line.bytes,
             cut: line.cut,
             ended: line.ended,
+            found: line.found,
             gap: line.gap,
         }
     }
@@ -99,6 +105,7 @@ impl Row {
             bytes: event.text.into_bytes(),
             cut: 0,
             ended: true,
+            found: false,
             gap: None,
         }
     }

@@ -111,7 +111,9 @@ impl Sieve {
 
     fn matches(&self, row: &Row) -> bool {
         self.grep.as_ref().is_none_or(|grep| {
-            if row.is_plain() {
+            if row.found {
+                true
+            } else if row.is_plain() {
                 grep.is_match(&row.bytes)
             } else {
                 grep.is_match(row.text().as_bytes())

@@ -110,6 +110,14 @@ impl Source {
         }
     }
 
+    /// The first line, of those that were read, of which nobody knows when it was written.
+    pub fn unknown_from(&mut self) -> Option<u64> {
+        match self {
+            Self::Output(output) => output.reader.unknown_from(),
+            Self::Events(_) => None,
+        }
+    }
+
     /// Nothing more is going to be written, or read.
     pub fn close(&mut self) {
         match self {

@@ -3,6 +3,9 @@
 //!
 //! Made-up chunks follow the known ones, stream by stream, at an unknown time. The numbers of chunks
 //! whose piece of the log was dropped are missing.
+//!
+//! Entries are verified as they are read. When one is damaged, the index counts up to the first
+//! damaged one only ([`Chunks::is_cut`]), and what follows gets other numbers: whoever had one asks again.
 
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -31,6 +34,8 @@ pub(super) struct Chunks {
     files: [Vec<Piece>; 3],
     /// The chunk whose newlines were counted last, and how many it has.
     counted: Option<(Entry, u64)>,
+    /// The index was damaged, and ends where it was.
+    is_cut: bool,
     /// What is there now is all there will be.
     closed: bool,
     /// And it was looked at.
@@ -58,6 +63,10 @@ impl Part {
         self.end = self.first.saturating_add(entries);
     }
 
+    fn has(&self, number: usize) -> bool {
+        (self.first..self.end).contains(&number)
+    }
+
     fn count(&self) -> usize {
         self.end - self.first
     }
@@ -73,6 +82,7 @@ impl Chunks {
             block: (0, Vec::new()),
             files: [Vec::new(), Vec::new(), Vec::new()],
             counted: None,
+            is_cut: false,
             closed: false,
             is_settled: false,
         };
@@ -92,12 +102,12 @@ impl Chunks {
         if self.is_settled {
             return;
         }
-        if self.made_up.is_empty() {
+        if self.made_up.is_empty() && !self.is_cut {
             // The last entry may have grown.
             self.block.1.clear();
             self.find_parts();
         }
-        if self.closed || self.parts.is_empty() {
+        if self.closed || self.parts.is_empty() || self.is_cut {
             self.make_up();
         }
         self.is_settled = self.closed;
@@ -134,20 +144,81 @@ impl Chunks {
     }
 
     pub(super) fn get(&mut self, number: usize) -> Option<Entry> {
-        if number >= self.known() {
-            return self.made_up.get(number - self.known()).copied();
+        if self.parts.iter().any(|part| part.has(number)) {
+            if let Some(entry) = self.entry(number) {
+                return Some(entry);
+            }
+            if number + 1 == self.known() && !self.closed {
+                // It is being written.
+                return None;
+            }
+            self.cut();
         }
-        let (first, block) = &self.block;
-        let there = number >= *first && (number - first) * Entry::SIZE < block.len();
-        if !there {
-            self.load(number)?;
+        self.made_up.get(number.checked_sub(self.known())?).copied()
+    }
+
+    /// Entry `number` of the index as it was written; none when it is damaged.
+    fn entry(&mut self, number: usize) -> Option<Entry> {
+        let is_last = number + 1 == self.known();
+        // The last one may be written in this very moment.
+        for _ in 0..if is_last { 4 } else { 1 } {
+            let (first, block) = &self.block;
+            let there = number >= *first && (number - first) * Entry::SIZE < block.len();
+            if !there {
+                self.load(number)?;
+            }
+            let start = (number - self.block.0) * Entry::SIZE;
+            let bytes = self.block.1.get(start..start + Entry::SIZE);
+            let number = u64::try_from(number).ok()?;
+            let entry = bytes.and_then(|bytes| Entry::decode(bytes, number));
+            if entry.is_some() {
+                return entry;
+            }
+            self.block.1.clear();
         }
-        let start = (number - self.block.0) * Entry::SIZE;
-        self.block.1.get(start..start + Entry::SIZE).and_then(Entry::decode)
+        None
+    }
+
+    /// Some entry is damaged: the index ends before the first one that is, and what it tells of the
+    /// rest is made up.
+    fn cut(&mut self) {
+        let numbers: Vec<_> = self.parts.iter().map(|part| part.first..part.end).collect();
+        let damaged = numbers.into_iter().flatten().find(|number| self.entry(*number).is_none());
+        // It was only being written.
+        let Some(end) = damaged else { return };
+        self.parts.retain(|part| part.first < end);
+        if let Some(last) = self.parts.last_mut() {
+            last.end = last.end.min(end);
+        }
+        self.block.1.clear();
+        self.made_up.clear();
+        (self.covered, self.counted) = (None, None);
+        self.is_cut = true;
+        self.make_up();
+    }
+
+    /// What `count` says of all chunks, asked again when the index turns out to be damaged meanwhile.
+    pub(super) fn of_all<T>(&mut self, mut count: impl FnMut(&mut Self) -> T) -> T {
+        let was_cut = self.is_cut;
+        let counted = count(self);
+        if self.is_cut == was_cut { counted } else { count(self) }
+    }
+
+    /// Whether the index was found to be damaged. Once, and then numbers of chunks are others.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// The first line of which nobody knows any more when it was written, and in which order, because
+    /// the index is damaged or lost.
+    #[cfg(feature = "full")]
+    pub(super) fn unknown_from(&mut self) -> Option<u64> {
+        let is_damaged = self.is_cut || self.parts.is_empty();
+        (is_damaged && !self.made_up.is_empty()).then(|| self.lines_before(self.known()) + 1)
     }
 
     fn load(&mut self, number: usize) -> Option<()> {
-        let part = self.parts.iter().rfind(|part| part.first <= number && number < part.end)?;
+        let part = self.parts.iter().rfind(|part| part.has(number))?;
         let first = part.first + (number - part.first) / BLOCK * BLOCK;
         let mut block = std::mem::take(&mut self.block.1);
         block.resize(BLOCK.min(part.end - first) * Entry::SIZE, 0);
@@ -282,7 +353,9 @@ impl Chunks {
     }
 
     fn make_up(&mut self) {
-        let mut covered = self.covered.unwrap_or_else(|| self.covered_by_index());
+        let Some(mut covered) = self.covered.or_else(|| self.covered_by_index()) else {
+            return self.cut();
+        };
         let mut line = None;
         for stream in Stream::ALL {
             for (start, end) in self.extents(stream) {
@@ -317,19 +390,23 @@ impl Chunks {
         self.pieces(stream).iter().map(extent).collect()
     }
 
-    /// How far into each stream the index goes: its last entry of each says.
-    fn covered_by_index(&mut self) -> [u64; 3] {
+    /// How far into each stream the index goes: its last entry of each says. None when one of those
+    /// that are looked at is damaged.
+    fn covered_by_index(&mut self) -> Option<[u64; 3]> {
         let mut covered = [0; 3];
         let mut open = Stream::ALL.map(|stream| self.length(stream) > 0);
         let mut number = self.known();
         while open != [false; 3] {
             let Some(before) = self.before(number) else { break };
             number = before;
-            let Some(entry) = self.get(number).filter(|entry| !entry.is_mark()) else { continue };
+            let entry = self.entry(number)?;
+            if entry.is_mark() {
+                continue;
+            }
             if std::mem::take(&mut open[entry.stream as usize]) {
                 covered[entry.stream as usize] = entry.end();
             }
         }
-        covered
+        Some(covered)
     }
 }

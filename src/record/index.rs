@@ -7,6 +7,9 @@
 //! The last entry may still grow: what the same stream writes a moment later belongs to it. So a
 //! command that writes byte by byte does not make an index many times its output. Where output could
 //! not be kept, an entry without bytes says so ([`Entry::mark`]).
+//!
+//! An entry has a sum over what it says and over its own number: one that was damaged, or stands in
+//! another's place, is told from what the runner wrote.
 
 /// Where bytes come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,8 +61,12 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Bytes of an entry in the index: three 64-bit and two 32-bit numbers, little endian.
+    /// Bytes of an entry in the index, little endian: three 64-bit numbers, one of 32 bits, the
+    /// stream, and a sum of 24 bits.
     pub const SIZE: usize = 32;
+
+    /// No chunk is longer, bytes: what says so was not written by a runner.
+    pub const LONGEST: u32 = 64 << 20;
 
     /// Says that from `at` on `bytes` of all streams together could not be kept; `line` lines had
     /// ended before. The next entry tells how many lines they were; at the end that is one more mark,
@@ -78,27 +85,51 @@ impl Entry {
         self.offset + u64::from(self.len)
     }
 
-    /// As it is written into the index.
-    pub fn encode(&self) -> [u8; Self::SIZE] {
+    /// As it is written into the index as its entry `number`.
+    pub fn encode(&self, number: u64) -> [u8; Self::SIZE] {
         let mut bytes = [0; Self::SIZE];
         bytes[..8].copy_from_slice(&self.at.to_le_bytes());
         bytes[8..16].copy_from_slice(&self.offset.to_le_bytes());
         bytes[16..24].copy_from_slice(&self.line.to_le_bytes());
         bytes[24..28].copy_from_slice(&self.len.to_le_bytes());
         bytes[28] = self.stream as u8;
+        bytes[29..].copy_from_slice(&self.sum(number));
         bytes
     }
 
-    /// The entry in `bytes`; none when they are no entry.
-    pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let number = |at: usize| Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
-        Some(Self {
-            at: number(0)?,
-            offset: number(8)?,
-            line: number(16)?,
+    /// Entry `number` of an index, which is in `bytes`; none when it was not written as that.
+    pub fn decode(bytes: &[u8], number: u64) -> Option<Self> {
+        let long = |at: usize| Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
+        let entry = Self {
+            at: long(0)?,
+            offset: long(8)?,
+            line: long(16)?,
             len: u32::from_le_bytes(bytes.get(24..28)?.try_into().ok()?),
             stream: *Stream::ALL.get(usize::from(*bytes.get(28)?))?,
-        })
+        };
+        let is_whole = bytes.get(29..Self::SIZE)? == entry.sum(number);
+        (is_whole && entry.is_possible()).then_some(entry)
+    }
+
+    /// Whether a runner can have written it: whoever makes up sums too can make nobody count beyond
+    /// all bounds.
+    fn is_possible(&self) -> bool {
+        let most = 1 << 56;
+        self.at < most && self.offset < most && self.line < most && self.len <= Self::LONGEST
+    }
+
+    /// Quick, for each chunk has one: a single changed number always changes the whole of it.
+    fn sum(&self, number: u64) -> [u8; 3] {
+        const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+        let last = u64::from(self.len) << 8 | self.stream as u64;
+        let words = [self.at, self.offset, self.line, last];
+        let sum =
+            words.into_iter().fold(number.wrapping_add(1).wrapping_mul(FACTOR), |sum, word| {
+                let mixed = (sum ^ word).wrapping_mul(FACTOR);
+                mixed ^ mixed >> 32
+            });
+        let [a, b, c, ..] = sum.wrapping_mul(FACTOR).rotate_left(24).to_le_bytes();
+        [a, b, c]
     }
 }
 
@@ -134,6 +165,25 @@ pub fn newlines(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_entry_is_known_by_its_sum() {
+        let entry = Entry { at: 1 << 50, offset: 77, line: 5, len: 9, stream: Stream::Stderr };
+        let bytes = entry.encode(3);
+        assert_eq!(Entry::decode(&bytes, 3), Some(entry));
+        assert_eq!(Entry::decode(&bytes, 4), None, "in another's place");
+        for bit in 0..Entry::SIZE * 8 {
+            let mut damaged = bytes;
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(Entry::decode(&damaged, 3), None, "bit {bit}");
+        }
+        for number in 0..1000 {
+            assert_eq!(Entry::decode(&[0; Entry::SIZE], number), None, "{number}");
+            assert_eq!(Entry::decode(&[0xff; Entry::SIZE], number), None, "{number}");
+        }
+        let endless = Entry { len: u32::MAX, ..entry };
+        assert_eq!(Entry::decode(&endless.encode(3), 3), None);
+    }
 
     #[test]
     fn newlines_are_counted_whatever_is_around_them() {

@@ -4,6 +4,8 @@
 //! search and one short scan: nothing here reads a whole log to show a part of it, or keeps more in
 //! memory than a batch of lines, each cut at [`LONGEST`].
 
+#[cfg(feature = "full")]
+pub mod finder;
 mod line;
 #[cfg(feature = "full")]
 pub mod search;
@@ -15,7 +17,7 @@ use memchr::{memchr, memchr_iter};
 
 use super::chunks::Chunks;
 use super::gap::{Cause, Gap};
-use super::index::{Entry, Stream};
+use super::index::{Entry, Stream, newlines};
 pub use line::{LONGEST, Line};
 
 /// Bytes that are read for one batch of lines.
@@ -40,8 +42,13 @@ pub struct Reader {
     last: u64,
     in_pieces: bool,
     unfinished: [Option<Line>; 3],
-    /// How far each stream was read, bytes.
+    /// How far each stream was read, or is not wanted, bytes.
     read_to: [u64; 3],
+    /// It is known that the index is damaged, and where reading goes on.
+    is_cut: bool,
+    /// What is looked for in lines that are too long to be kept.
+    #[cfg(feature = "full")]
+    finder: Option<finder::Finder>,
     /// What was read last of each stream, when it is searched.
     #[cfg(feature = "full")]
     buffers: [Vec<u8>; 3],
@@ -65,6 +72,9 @@ impl Reader {
             in_pieces: false,
             unfinished: [None, None, None],
             read_to: [0; 3],
+            is_cut: false,
+            #[cfg(feature = "full")]
+            finder: None,
             #[cfg(feature = "full")]
             buffers: Default::default(),
             is_closed: false,
@@ -82,8 +92,10 @@ impl Reader {
     pub fn line_count(folder: &Path) -> u64 {
         let mut reader = Self::open(folder, None);
         reader.close();
-        let end = reader.chunks.len();
-        reader.chunks.lines_before(end)
+        reader.chunks.of_all(|chunks| {
+            let end = chunks.len();
+            chunks.lines_before(end)
+        })
     }
 
     /// How many lines ended in all of it, and the chunks of it that no index has: whoever wrote them was
@@ -102,15 +114,18 @@ impl Reader {
     pub fn lines_in(folder: &Path, stream: Stream, is_over: bool) -> u64 {
         let mut reader = Self::open(folder, None);
         reader.close();
-        let mut number = reader.chunks.len();
-        let mut count = reader.chunks.lines_before(number);
-        while let Some(before) = reader.chunks.before(number) {
-            number = before;
-            let entry = reader.chunks.get(number).filter(|entry| !entry.is_mark());
-            if entry.is_some_and(|entry| entry.stream != stream) {
-                count = count.saturating_sub(reader.chunks.lines_in(number));
+        let count = reader.chunks.of_all(|chunks| {
+            let mut number = chunks.len();
+            let mut count = chunks.lines_before(number);
+            while let Some(before) = chunks.before(number) {
+                number = before;
+                let entry = chunks.get(number).filter(|entry| !entry.is_mark());
+                if entry.is_some_and(|entry| entry.stream != stream) {
+                    count = count.saturating_sub(chunks.lines_in(number));
+                }
             }
-        }
+            count
+        });
         count + u64::from(is_over && reader.chunks.ends_within_line(stream))
     }
 
@@ -127,9 +142,26 @@ impl Reader {
         self
     }
 
+    /// Lines that are too long to be kept are searched for `pattern` as they are read, whole:
+    /// [`Line::found`] tells.
+    #[cfg(feature = "full")]
+    #[must_use]
+    pub fn finding(mut self, pattern: &str) -> Self {
+        self.finder = finder::Finder::new(pattern);
+        self
+    }
+
+    /// The first line of which nobody knows when it was written, and in which order, because the index
+    /// is damaged or lost; as far as was read.
+    #[cfg(feature = "full")]
+    pub fn unknown_from(&mut self) -> Option<u64> {
+        self.chunks.unknown_from()
+    }
+
     /// Lines that ended since the last call, a batch of them; none when there are none yet.
     pub fn lines(&mut self) -> Vec<Line> {
         self.chunks.refresh();
+        self.mind_cut();
         let mut lines = Vec::new();
         let mut taken = 0;
         while taken < BATCH || lines.is_empty() {
@@ -138,7 +170,11 @@ impl Reader {
                 (self.next, self.done) = (there, (0, 0));
                 self.tell_gap(there, &mut lines);
             }
-            let entry = self.chunks.get(there).filter(|entry| !self.is_past(entry));
+            let entry = self.chunks.get(there);
+            if self.mind_cut() {
+                continue;
+            }
+            let entry = entry.filter(|entry| !self.is_past(entry));
             let Some(entry) = entry else { break };
             let is_last = self.chunks.from(there + 1).is_none();
             let (done, counted) = self.done;
@@ -155,6 +191,7 @@ impl Reader {
                     line: entry.line + counted,
                     ..entry
                 };
+                let new = self.beyond_read(there, new);
                 taken += u64::from(new.len);
                 let counted = counted + self.split(&new, &mut lines);
                 self.done = (entry.len, counted);
@@ -168,6 +205,38 @@ impl Reader {
             (self.next, self.done) = (there + 1, (0, 0));
         }
         lines
+    }
+
+    /// Once the index turned out to be damaged, chunks have other numbers: goes on with those that were
+    /// made up, at the bytes that were not read yet. True when reading goes on elsewhere.
+    fn mind_cut(&mut self) -> bool {
+        if self.is_cut || !self.chunks.is_cut() {
+            return false;
+        }
+        self.is_cut = true;
+        let known = self.chunks.known();
+        self.from = self.from.map(|from| from.min(known));
+        let is_beyond = self.next >= known;
+        if self.next > known {
+            // All that were not wanted were passed, and the numbers of what follows are new.
+            self.first = 0;
+        }
+        if is_beyond {
+            (self.next, self.done) = (known, (0, 0));
+        }
+        is_beyond
+    }
+
+    /// What of the chunk `number`, which is `entry`, was not read before the index was cut.
+    fn beyond_read(&mut self, number: usize, entry: Entry) -> Entry {
+        let read = self.read_to[entry.stream as usize];
+        if !self.is_cut || number < self.chunks.known() || read <= entry.offset {
+            return entry;
+        }
+        let len = u32::try_from(read - entry.offset).unwrap_or(u32::MAX).min(entry.len);
+        let lines = newlines(&self.chunks.bytes(&Entry { len, ..entry }));
+        let offset = entry.offset + u64::from(len);
+        Entry { offset, len: entry.len - len, line: entry.line + lines, ..entry }
     }
 
     /// Chunks before `number` were dropped.
@@ -192,7 +261,8 @@ impl Reader {
     /// Lines that go on in a gap end there.
     fn tell(&mut self, gap: Gap, lines: &mut Vec<Line>) {
         for slot in Stream::ALL {
-            if let Some(line) = self.unfinished[slot as usize].take().filter(|l| self.wants(l)) {
+            let line = self.unfinished[slot as usize].take();
+            if let Some(line) = line.map(|line| self.searched(line)).filter(|l| self.wants(l)) {
                 lines.push(line);
             }
         }
@@ -215,10 +285,32 @@ impl Reader {
             let went_on = self.read_to[stream as usize] < self.chunks.length(stream);
             let in_time = self.until.is_none() || !went_on;
             let line = self.unfinished[stream as usize].take().filter(|_| in_time);
-            rest.extend(line.map(|line| Line { number, ..line }));
+            rest.extend(line.map(|line| Line { number, ..self.searched(line) }));
         }
         rest.retain(|line| line.at.is_none_or(|at| at >= self.since));
         rest.into_iter().filter(|line| self.wants(line)).collect()
+    }
+
+    /// Lines that have no end yet, as they stand: they stay, for there may come more of them.
+    #[cfg(feature = "full")]
+    pub fn unfinished(&mut self) -> Vec<Line> {
+        let lines: Vec<Line> = self.unfinished.iter().flatten().cloned().collect();
+        let is_timely = |line: &Line| line.at.is_none_or(|at| at >= self.since);
+        lines.into_iter().filter(is_timely).map(|line| self.searched(line)).collect()
+    }
+
+    /// `line`, of which no more comes, and whether it has what is looked for.
+    #[cfg(feature = "full")]
+    fn searched(&self, mut line: Line) -> Line {
+        let finder = self.finder.as_ref();
+        line.found = finder.is_some_and(|finder| finder.has_found(&mut line.progress));
+        line
+    }
+
+    #[cfg(not(feature = "full"))]
+    #[allow(clippy::unused_self, reason = "the other one is a method")]
+    fn searched(&self, line: Line) -> Line {
+        line
     }
 
     /// Returns how many lines ended in it.
@@ -258,13 +350,25 @@ impl Reader {
         let text = part.strip_suffix(b"\n");
         let at = (entry.at > 0).then_some(entry.at);
         (line.number, line.at, line.ended) = (number, at, text.is_some());
+        #[cfg(feature = "full")]
+        self.search(&mut line, text.unwrap_or(part));
         line.add(text.unwrap_or(part), self.in_pieces);
         let is_piece = self.in_pieces && line.bytes.len() >= LONGEST;
         if !line.ended && !is_piece {
             self.unfinished[slot] = Some(line);
         } else if self.wants(&line) {
-            lines.push(line);
+            lines.push(self.searched(line));
         }
+    }
+
+    /// Searches `more` of `line` when that is too long to be kept: from its beginning.
+    #[cfg(feature = "full")]
+    fn search(&self, line: &mut Line, more: &[u8]) {
+        let Some(finder) = self.finder.as_ref().filter(|_| line.overflows(more)) else { return };
+        if !line.progress.has_begun() {
+            finder.take(&mut line.progress, &line.bytes);
+        }
+        finder.take(&mut line.progress, more);
     }
 
     fn wants(&mut self, line: &Line) -> bool {
@@ -361,8 +465,8 @@ mod tests {
     fn what_is_missing_at_the_end_is_told_once() {
         let (dir, _capture) = log();
         let mut index = secure_fs::append(&dir.path().join(INDEX)).unwrap();
-        for mark in [Entry::mark(7, 3, 99), Entry::mark(8, 12, 0)] {
-            index.write_all(&mark.encode()).unwrap();
+        for (number, mark) in [(3, Entry::mark(7, 3, 99)), (4, Entry::mark(8, 12, 0))] {
+            index.write_all(&mark.encode(number)).unwrap();
         }
         let mut reader = Reader::from_tail(dir.path(), None, 9);
         let lines = reader.lines();

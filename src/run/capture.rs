@@ -251,7 +251,7 @@ impl Capture {
     fn pay(&mut self) -> io::Result<()> {
         if let (Some(index), Some(last), true) = (&self.index, &self.last, self.owed) {
             let at = (self.entries.0 - 1 - self.entries.1) * Entry::SIZE as u64;
-            index.write_all_at(&last.encode(), at)?;
+            index.write_all_at(&last.encode(self.entries.0 - 1), at)?;
             self.owed = false;
         }
         Ok(())

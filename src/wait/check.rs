@@ -44,22 +44,30 @@ struct Place {
 impl Check {
     /// `here` is the caller's folder; the unit's own terms are meant from its own.
     pub(super) fn new(until: &Until, folder: &Folder, here: &Path, unit: &Unit) -> Self {
-        let place = |here: &Path| {
+        let place = |here: &Path, spec: &Spec| {
             let lines = Reader::open(folder.path(), None);
             // What it wrote before it was started again says nothing of it now.
-            let lines = Box::new(match restarted_at(folder) {
+            let lines = match restarted_at(folder) {
                 Some(at) => lines.since(at),
                 None => lines,
-            });
-            Place { lines, seen: 0, here: here.to_path_buf() }
+            };
+            let lines = match spec {
+                Spec::Match(pattern) => lines.finding(pattern.as_str()),
+                _ => lines,
+            };
+            Place { lines: Box::new(lines), seen: 0, here: here.to_path_buf() }
+        };
+        let looked_for = |spec: Spec, here: &Path| {
+            let place = place(here, &spec);
+            Eye::Spec(spec, place)
         };
         let terms = unit.terms.ready_when.as_deref().and_then(Spec::of_record);
         let eye = match (until, terms) {
-            (Until::Ready, Some(spec)) => Eye::Spec(spec, place(&unit.cwd)),
+            (Until::Ready, Some(spec)) => looked_for(spec, &unit.cwd),
             (Until::Ready, None) => Eye::Word,
             (Until::Exit, _) => Eye::Exit,
             (Until::Idle(length), _) => Eye::Idle(*length),
-            (Until::Seen(spec), _) => Eye::Spec(spec.clone(), place(here)),
+            (Until::Seen(spec), _) => looked_for(spec.clone(), here),
         };
         Self { eye }
     }
@@ -138,9 +146,10 @@ impl Place {
         loop {
             let batch = self.lines.lines();
             let last = batch.is_empty();
-            for line in if last { self.lines.rest() } else { batch } {
-                self.seen = line.number;
-                if pattern.is_match(&Row::from(line).text()) {
+            // What has no end yet may be a prompt, or get its second half later.
+            for line in if last { self.lines.unfinished() } else { batch } {
+                self.seen = self.seen.max(line.number);
+                if line.found || pattern.is_match(&Row::from(line).text()) {
                     return Ok(());
                 }
             }

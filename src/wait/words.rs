@@ -1,17 +1,17 @@
 //! Why a wait was in vain: the cause, and the last words of the unit.
 
-use std::io::{Read, Seek, SeekFrom};
-use std::path::Path;
-
 use super::Spec;
 use crate::error::Error;
-use crate::logs::mask::Mask;
-use crate::record::pieces::newest;
+use crate::logs::text::{self, Last};
+use crate::record::index::Stream;
 use crate::wire::unit::Unit;
-use crate::{ending, neutral, os, port, record};
+use crate::{ending, os, port, record};
 
 /// How many last lines tell why a unit died.
 const LAST_LINES: usize = 5;
+
+/// Bytes of each at most.
+const LINE_ROOM: usize = 1 << 10;
 
 /// It ended before something that somebody waited for: why, and its last lines.
 pub(super) fn early(unit: &Unit, before: &str) -> Error {
@@ -33,26 +33,14 @@ fn holder(unit: &Unit) -> String {
 /// The end of what it printed, each line after a bar, made harmless and without secrets: this goes to
 /// a terminal or to an agent.
 pub(super) fn last_lines(unit: &Unit) -> String {
-    let logs = &unit.logs;
-    let files = [&logs.stderr, &logs.output, &logs.stdout];
-    let filled = files.into_iter().flatten().map(|path| tail(path)).find(|text| !text.is_empty());
-    let text = filled.unwrap_or_default();
-    let lines: Vec<&str> = text.lines().collect();
-    let mut shown = String::new();
-    let mut mask = Mask::of(&record::folder_of(unit));
-    for line in &lines[lines.len().saturating_sub(LAST_LINES)..] {
-        shown.push_str("\n  | ");
-        shown.push_str(&mask.line(neutral::line(line).into()));
-    }
-    shown
-}
-
-fn tail(path: &Path) -> String {
-    let Ok(file) = crate::secure_fs::open(&newest(path).0) else { return String::new() };
-    let mut file = &file;
-    let length = file.metadata().map_or(0, |meta| meta.len());
-    let mut bytes = Vec::new();
-    let _ = file.seek(SeekFrom::Start(length.saturating_sub(2048)));
-    let _ = file.read_to_end(&mut bytes);
-    String::from_utf8_lossy(&bytes).trim_end().to_owned()
+    let folder = record::folder_of(unit);
+    let lines = [Stream::Stderr, Stream::Output, Stream::Stdout].into_iter().find_map(|stream| {
+        let last =
+            Last { only: Some(stream), count: LAST_LINES, most: LINE_ROOM, unfinished: true };
+        let mut lines = text::last_lines(&folder, last);
+        let end = lines.iter().rposition(|line| !line.trim().is_empty())? + 1;
+        lines.truncate(end);
+        Some(lines)
+    });
+    lines.unwrap_or_default().iter().map(|line| format!("\n  | {line}")).collect()
 }

@@ -152,6 +152,13 @@ impl Args {
             std::thread::sleep(PULSE);
         }
         self.tell_cut(&sieve);
+        if let Some(line) = source.unknown_from() {
+            let after = if line > 1 { format!(" from line {line} on") } else { String::new() };
+            eprintln!(
+                "ig: the index of this log is damaged or lost: all lines are there, but{after} their times, \
+                 and the order of stdout and stderr, are unknown"
+            );
+        }
         if let Some(place) = place {
             if last_read == 0 {
                 eprintln!("nothing new");
@@ -215,6 +222,9 @@ impl Args {
         }
         if self.raw {
             reader = reader.in_pieces();
+        }
+        if let Some(pattern) = &self.grep {
+            reader = reader.finding(pattern);
         }
         Ok(Source::Output(Box::new(Output { reader, since, want: self.want(folder) })))
     }

@@ -35,6 +35,7 @@ impl Reader {
             return self.lines();
         }
         self.chunks.refresh();
+        self.mind_cut();
         let mut lines = Vec::new();
         while lines.is_empty() {
             let entries = self.stretch(BATCH);
@@ -55,6 +56,7 @@ impl Reader {
             return self.lines();
         }
         self.chunks.refresh();
+        self.mind_cut();
         let mut lines = Vec::new();
         while lines.is_empty() {
             let entries = self.stretch(PASSAGE);
@@ -124,6 +126,11 @@ impl Reader {
         let mut taken = 0;
         while taken < limit && self.done == (0, 0) {
             let next = if self.is_whole(self.next) { self.chunks.get(self.next) } else { None };
+            // What was made up goes on where reading stopped, line by line.
+            let is_made_up = self.chunks.is_cut() && self.next >= self.chunks.known();
+            if is_made_up || self.chunks.is_cut() != self.is_cut {
+                break;
+            }
             let next = next.filter(|entry| !entry.is_mark() && !self.is_past(entry));
             let Some(entry) = next else { break };
             let slot = entry.stream as usize;

@@ -6,7 +6,21 @@ use crate::record::index::Stream;
 impl Reader {
     /// Only the last `count` lines, and what follows.
     #[must_use]
-    pub fn tail(mut self, count: usize) -> Self {
+    pub fn tail(self, count: usize) -> Self {
+        self.placed(|reader| reader.go_to_tail(count))
+    }
+
+    /// Puts it where `place` says, again when the index turns out to be damaged meanwhile.
+    fn placed(mut self, place: impl Fn(&mut Self)) -> Self {
+        place(&mut self);
+        if self.chunks.is_cut() && !self.is_cut {
+            self.is_cut = true;
+            place(&mut self);
+        }
+        self
+    }
+
+    fn go_to_tail(&mut self, count: usize) {
         let wanted = u64::try_from(count).unwrap_or(u64::MAX);
         let streams = self.streams();
         let open = streams.into_iter().filter(|s| self.chunks.ends_within_line(*s)).count();
@@ -21,12 +35,15 @@ impl Reader {
         }
         self.start_at(start);
         self.skip = lines.saturating_sub(wanted);
-        self
     }
 
     /// Only lines that end within the last `count` bytes or a little more.
     #[must_use]
-    pub fn last_bytes(mut self, count: u64) -> Self {
+    pub fn last_bytes(self, count: u64) -> Self {
+        self.placed(|reader| reader.go_to_last_bytes(count))
+    }
+
+    fn go_to_last_bytes(&mut self, count: u64) {
         let mut start = self.chunks.len();
         let mut taken = 0;
         while taken < count {
@@ -36,12 +53,15 @@ impl Reader {
             taken += entry.map_or(0, |entry| entry.len.into());
         }
         self.start_at(start);
-        self
     }
 
     /// Only lines that ended at `at` or later; lines of unknown time stay.
     #[must_use]
-    pub fn since(mut self, at: u64) -> Self {
+    pub fn since(self, at: u64) -> Self {
+        self.placed(|reader| reader.go_to_time(at))
+    }
+
+    fn go_to_time(&mut self, at: u64) {
         let start = self.chunks.search(self.chunks.known(), |entry| entry.at < at);
         self.start_at(start);
         self.since = at;
@@ -49,7 +69,6 @@ impl Reader {
             // What is missing may be from then.
             self.next = start - 1;
         }
-        self
     }
 
     /// Only lines that ended at `at` or earlier.
@@ -61,11 +80,12 @@ impl Reader {
 
     /// Only line `number` and those after it.
     #[must_use]
-    pub fn from_line(mut self, number: u64) -> Self {
-        let after = self.chunks.search(self.chunks.len(), |entry| entry.line < number);
-        self.start_at(self.chunks.before(after).unwrap_or(0));
-        self.first = number;
-        self
+    pub fn from_line(self, number: u64) -> Self {
+        self.placed(|reader| {
+            let after = reader.chunks.search(reader.chunks.len(), |entry| entry.line < number);
+            reader.start_at(reader.chunks.before(after).unwrap_or(0));
+            reader.first = number;
+        })
     }
 
     /// Nothing that only ends after line `number`.
@@ -80,7 +100,11 @@ impl Reader {
         self.first = self.chunks.lines_before(start) + 1;
         self.from = [start; 3];
         for stream in self.streams() {
-            self.from[stream as usize] = self.begin_of_line(stream, start);
+            let begin = self.begin_of_line(stream, start);
+            self.from[stream as usize] = begin;
+            // What is before it is not wanted, whatever becomes of the index.
+            let entry = self.chunks.get(begin).filter(|e| e.stream == stream && !e.is_mark());
+            self.read_to[stream as usize] = entry.map_or(0, |entry| entry.offset);
         }
         self.next = self.from.into_iter().min().unwrap_or(start);
     }
