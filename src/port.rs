@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::id::UnitId;
+use crate::logs::mask::view::Veil;
 use crate::os::{self, Identity};
 use crate::record::Folder;
 use crate::wire::read::{Fields, json};
@@ -78,7 +79,11 @@ impl std::fmt::Display for Owner {
 pub fn whose(owner: &os::PortOwner) -> String {
     match unit_of(owner.pid) {
         Some(unit) => format!("{} ({}, pid {})", neutral::line(&unit.name), unit.id, owner.pid),
-        None => format!("pid {} ({})", owner.pid, neutral::line(&owner.command)),
+        None => format!(
+            "pid {} ({})",
+            owner.pid,
+            neutral::line(&Veil::new().words(&owner.command, None))
+        ),
     }
 }
 

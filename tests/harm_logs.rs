@@ -237,3 +237,215 @@ fn a_damaged_index_costs_no_line_and_that_is_said() {
     let lost = read(&[]);
     assert!(stdout(&lost) == expected && stderr(&lost).contains("times"), "{}", stderr(&lost));
 }
+
+/// A world with a daemon, in which `job` prints, logs and says what a terminal would act upon, and a
+/// message waits for it.
+fn noisy() -> World {
+    let library = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("shell-lib/idlergear.sh");
+    let script = format!(
+        r#". {}; idlergear_register job --type $'dev\a\e[2J' --meta $'note=\e]0;x\a\u202e'
+        idlergear_log $'logged \e[31mred\e[0m \a \u202egnp.exe' 2>/dev/null
+        idlergear_status busy $'at \e]0;title\a\u202ework'
+        printf '\e(B\017\e[32mprinted\e[0m\e=\e7 \a \u202egnp.exe\n' "#,
+        library.display()
+    );
+    let world = started(&[], &format!("{script}; touch told; pause end; exit 3"));
+    wait_until("it told", || world.project().join("told").exists());
+    world.ok(&[
+        "daemon",
+        "send",
+        "hey \u{1b}[31myou\u{1b}[0m \u{7} \u{202e}gnp.exe",
+        "--to",
+        "job",
+    ]);
+    wait_until("the daemon knows", || world.ok(&["daemon", "logs", "job"]).contains("printed"));
+    world
+}
+
+#[test]
+fn nothing_that_others_wrote_reaches_a_terminal_raw_behind_a_pipe_either() {
+    let world = noisy();
+    let harmless = |what: &str, text: &str| {
+        let wrong = text
+            .chars()
+            .find(|letter| matches!(letter, '\u{0}'..='\u{8}' | '\u{b}'..='\u{1f}' | '\u{202e}'));
+        assert_eq!(wrong, None, "{what}: {text:?}");
+        assert!(!text.contains("\\u{1b}") && !text.contains("\\u{f}"), "{what}: {text}");
+    };
+    for args in [
+        &["daemon", "logs", "job"][..],
+        &["daemon", "logs"],
+        &["daemon", "queue-list"],
+        &["daemon", "messages"],
+        &["daemon", "agents"],
+        &["ps"],
+        &["run", "list"],
+        &["run", "status", "job"],
+        &["logs", "job"],
+        &["logs", "job", "--events"],
+        &["output", "job"],
+    ] {
+        let shown = world.ok(args);
+        harmless(&args.join(" "), &shown);
+        assert!(
+            shown.contains("job") || shown.contains("printed") || shown.contains("logged"),
+            "{args:?}: {shown}"
+        );
+    }
+    assert!(world.ok(&["daemon", "logs", "job"]).contains("printed \\u{7} \\u{202e}gnp.exe"));
+    assert!(world.ok(&["daemon", "messages"]).contains("hey you \\u{7} \\u{202e}gnp.exe"));
+    let wait = world.ig(&["wait", "job", "--until", "match:never", "--timeout", "300ms"]);
+    harmless("wait", &stderr(&wait));
+    assert!(stderr(&wait).contains("| printed"), "{}", stderr(&wait));
+    let raw = ig(&world, &["logs", "job", "--raw"]).output().unwrap().stdout;
+    assert!(raw.contains(&0x1b) && raw.contains(&7), "byte for byte");
+    world.write("end", "");
+    let mut signals = String::new();
+    wait_until("the end is told", || {
+        signals = stdout(&world.ig(&["signals", "--peek"]));
+        signals.contains("failed")
+    });
+    harmless("signals", &signals);
+}
+
+#[test]
+fn errors_and_headers_repeat_nothing_raw() {
+    let world = Sandbox::with_project();
+    let name = "x\u{1b}]0;evil\u{7}\u{202e}y";
+    for args in [
+        &["logs", name][..],
+        &["ps", "--kind", "bash\u{7}"],
+        &["config", name],
+        &["run", "--banner", "--", "printf", name],
+    ] {
+        let said = stderr(&ig(&world, args).output().unwrap());
+        let wrong = said.chars().find(|letter| matches!(letter, '\u{1b}' | '\u{7}' | '\u{202e}'));
+        assert!(args[0] == "ps" || wrong.is_none(), "{args:?}: {said:?}");
+        assert!(!said.is_empty(), "{args:?}");
+    }
+}
+
+const VALUE: &str = "correct-horse-battery";
+
+#[test]
+fn a_secret_in_the_words_of_a_command_is_listed_nowhere() {
+    let world = World(Sandbox::with_project());
+    world.ok(&["daemon", "start"]);
+    let mut start = world.command("ig");
+    let script = "until [ -e end ]; do sleep 0.02; done; exit 3";
+    let ready = format!("exec:test -e up --token {VALUE}");
+    start.args(["start", "job", "--ready", &ready, "--", "bash", "-c", script, "mysql"]);
+    start.args([
+        &format!("-p{VALUE}"),
+        "--api-key",
+        "s3cr3t-on-argv",
+        "postgres://app:s3cr3t-in-url@db/x",
+    ]);
+    start.args(["--token=s3cr3t-option"]);
+    succeed(&start.env("DB_PASSWORD", VALUE).output().unwrap(), &["start"]);
+    let secrets = [VALUE, "s3cr3t-on-argv", "s3cr3t-in-url", "s3cr3t-option"];
+    let hides = |what: &str, text: &str| {
+        let told = secrets.iter().find(|secret| text.contains(**secret));
+        assert_eq!(told, None, "{what}: {text}");
+    };
+    wait_until("the daemon knows", || world.ok(&["daemon", "agents"]).contains("job"));
+    for args in [
+        &["ps"][..],
+        &["ps", "--json"],
+        &["run", "list"],
+        &["run", "list", "--json"],
+        &["run", "status", "job"],
+        &["run", "status", "job", "--json"],
+        &["daemon", "agents", "--json"],
+        &["alerts", "job", "--json"],
+    ] {
+        let shown = world.ok(args);
+        assert!(shown.contains("job") || args.contains(&"alerts"), "{args:?}: {shown}");
+        hides(&args.join(" "), &shown);
+    }
+    let listed = world.ok(&["ps", "--json"]);
+    assert!(listed.contains("-p[masked DB_PASSWORD]"), "{listed}");
+    let other = world.ig(&["up", "job", "--", "true"]);
+    hides("up", &stderr(&other));
+    let again = world
+        .command("ig")
+        .args(["up", "job", "--json", "--", "bash", "-c", script, "mysql"])
+        .args([
+            &format!("-p{VALUE}"),
+            "--api-key",
+            "s3cr3t-on-argv",
+            "postgres://app:s3cr3t-in-url@db/x",
+        ])
+        .arg("--token=s3cr3t-option")
+        .output()
+        .unwrap();
+    hides("up --json", &succeed(&again, &["the same command is still known as the same"]));
+    // What is shown is never written back.
+    let record = fs::read_to_string(folder(&world).join("run.json")).unwrap();
+    assert!(secrets.iter().all(|secret| record.contains(secret)), "{record}");
+    world.write("end", "");
+    let wait = world.ig(&["wait", "job", "--json"]);
+    hides("wait", &(stdout(&wait) + &stderr(&wait)));
+    let mut signals = String::new();
+    wait_until("the end is told", || {
+        signals = stdout(&world.ig(&["signals", "--peek", "--json"]));
+        signals.contains("exit_code")
+    });
+    hides("signals", &signals);
+    let record = fs::read_to_string(folder(&world).join("run.json")).unwrap();
+    assert!(secrets.iter().all(|secret| record.contains(secret)), "{record}");
+}
+
+#[test]
+fn what_a_script_registers_with_and_sends_is_masked_where_it_is_listed() {
+    let world = World(Sandbox::with_project());
+    world.ok(&["daemon", "start"]);
+    let library = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("shell-lib/idlergear.sh");
+    let script = format!(
+        r#". {}; idlergear_register job --meta "dsn=mysql://app:$DB_PASSWORD@db" --meta token=s3cr3t-meta
+        idlergear_send --to job "use $DB_PASSWORD, token=s3cr3t-message"
+        until [ -e end ]; do sleep 0.02; done; idlergear_recv >got"#,
+        library.display()
+    );
+    let mut start = world.command("ig");
+    start.args(["start", "job", "--", "bash", "-c", &script]).env("DB_PASSWORD", VALUE);
+    succeed(&start.output().unwrap(), &["start"]);
+    wait_until("it was sent", || world.ok(&["daemon", "messages"]).contains("use "));
+    for args in [
+        &["daemon", "messages"][..],
+        &["daemon", "messages", "--json"],
+        &["daemon", "queue-list"],
+        &["daemon", "queue-list", "--json"],
+        &["daemon", "agents", "--json"],
+        &["ps", "--json"],
+    ] {
+        let shown = world.ok(args);
+        assert!(!shown.contains(VALUE) && !shown.contains("s3cr3t-"), "{args:?}: {shown}");
+    }
+    world.write("end", "");
+    world.ig(&["wait", "job"]);
+    let got = world.read("got");
+    assert!(got.contains(VALUE), "who it is for gets it whole: {got}");
+}
+
+#[test]
+fn only_what_went_wrong_looks_like_errors() {
+    let world = ran(r#"for n in $(seq 23); do echo "test_x.py::test_error_$n PASSED [ 50%]"; done
+        echo '{"level":30,"msg":"error page"}'; echo '{"level":50,"msg":"no database"}'; seq 5"#);
+    let output = ig(&world, &["logs", "job", "--errors"]).output().unwrap();
+    assert_eq!(
+        stdout(&output).matches("PASSED").count(),
+        1,
+        "only what is around it: {}",
+        stdout(&output)
+    );
+    assert!(stdout(&output).contains("no database") && !stderr(&output).contains("no lines"));
+    let green = ran(
+        r#"for n in $(seq 23); do echo "test errors::error_$n ... ok"; done; echo '23 passed, 0 failed'"#,
+    );
+    let output = ig(&green, &["logs", "job", "--errors"]).output().unwrap();
+    assert_eq!(stdout(&output), "");
+    assert!(output.status.success());
+    let said = stderr(&output);
+    assert!(said.contains("no lines look like errors") && said.contains("--tail 50"), "{said}");
+}

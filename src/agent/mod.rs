@@ -27,6 +27,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use crate::error::{Error, Result, exit};
+use crate::neutral;
 use words::Words;
 
 const HELP: &str = "\
@@ -105,7 +106,7 @@ fn dispatch(name: &OsString, args: Vec<OsString>) -> ExitCode {
     match (verb.run)(words) {
         Ok(code) => code,
         Err(error) if forgive && error.exit_code() != exit::USAGE => {
-            eprintln!("ig-agent: {error}");
+            fail(&error);
             ExitCode::SUCCESS
         }
         Err(error) => fail(&error),
@@ -113,6 +114,6 @@ fn dispatch(name: &OsString, args: Vec<OsString>) -> ExitCode {
 }
 
 fn fail(error: &Error) -> ExitCode {
-    eprintln!("ig-agent: {error}");
+    eprintln!("ig-agent: {}", neutral::exact(&error.to_string()));
     ExitCode::from(error.exit_code())
 }

@@ -3,7 +3,7 @@
 //! They are marked only after they were written out: a crash in between repeats a message and loses
 //! none.
 
-use std::io::{Write, stdout};
+use std::io::{IsTerminal, Write, stdout};
 use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -14,9 +14,9 @@ use super::words::{Word, Words, unknown};
 use super::{Outcome, daemon, target};
 use crate::error::{Error, Result, exit};
 use crate::id::UnitId;
-use crate::paths;
 use crate::wire::client::Client;
 use crate::wire::read::Fields;
+use crate::{neutral, paths};
 
 /// How often `--wait` looks whether something has come in.
 const INTERVAL: Duration = Duration::from_millis(50);
@@ -142,12 +142,15 @@ impl Inbox {
 
 fn print(messages: &[Message], shell: bool) -> Result<()> {
     let mut out = Vec::new();
+    let is_seen = stdout().is_terminal();
     for message in messages {
         if shell {
             // One line each, escaped as in `events.log`; a shell cannot hold NUL.
             out.extend(format!("{}\t{}\n", plain(&message.from), escaped(&message.text)).bytes());
         } else {
-            out.extend(format!("{}\n", message.text).bytes());
+            // For a script byte for byte, for a person harmless.
+            let text = if is_seen { neutral::text(&message.text) } else { message.text.clone() };
+            out.extend(format!("{text}\n").bytes());
         }
     }
     let mut to = stdout().lock();

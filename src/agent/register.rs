@@ -135,7 +135,7 @@ fn join(unit: Unit, folder: Folder, with: Registration) -> Result<(Unit, Folder)
 fn found(registration: Registration) -> Result<(Unit, Folder)> {
     let (unit, folder, warning) = register(registration)?;
     if let Some(warning) = warning {
-        eprintln!("ig-agent: {warning}");
+        eprintln!("ig-agent: {}", neutral::exact(&warning.to_string()));
     }
     let path = folder.events();
     secure_fs::append(&path).map_err(|e| Error::io("make", &path, &e))?;

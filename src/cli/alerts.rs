@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use super::Outcome;
 use super::resolve::{self, Found};
 use crate::error::{Error, Result};
+use crate::logs::mask::view::Veil;
 use crate::neutral;
 use crate::record::{Folder, alerts};
 use crate::wire::client::Client;
@@ -48,11 +49,12 @@ impl Args {
         let choice = self.choice();
         let found = resolve::resolve(&self.id)?;
         resolve::tell_place(found.unit());
-        let unit = match found {
+        let mut unit = match found {
             Found::Recorded(unit, folder) => filed(*unit, &folder, choice)?,
             Found::DaemonOnly(client, unit) => wired(client, *unit, choice)?,
         };
         if self.json {
+            Veil::new().over(&mut unit);
             println!("{}", serde_json::to_string_pretty(&unit).unwrap_or_default());
         } else {
             print!("{}", lines(&unit));

@@ -9,6 +9,7 @@ use similar::TextDiff;
 use super::{Outcome, ps, resolve};
 use crate::error::{Error, Result};
 use crate::r#gen::quote;
+use crate::logs::mask::view::Veil;
 use crate::logs::text;
 use crate::record::{self, Folder, scope, scripts};
 use crate::run::banner;
@@ -106,7 +107,8 @@ fn section((name, diff): (&str, String)) -> String {
 fn script_of((unit, folder): &(Unit, Folder)) -> String {
     let kept = scripts::read(folder, &unit.script.sha256);
     let text = kept.map(|text| String::from_utf8_lossy(&text).into_owned());
-    let line = || format!("{} (sha256:{})\n", unit.command, unit.script.sha256);
+    let command = || Veil::new().words(&unit.command, Some(folder));
+    let line = || format!("{} (sha256:{})\n", command(), unit.script.sha256);
     text.unwrap_or_else(line)
 }
 
@@ -121,5 +123,5 @@ fn compare(a: &str, b: &str, first: &Unit, second: &Unit) -> String {
     }
     let diff = TextDiff::configure().timeout(PATIENCE).diff_lines(a, b);
     let (first, second) = (banner::token(first), banner::token(second));
-    neutral::text(&diff.unified_diff().context_radius(3).header(&first, &second).to_string())
+    neutral::exact(&diff.unified_diff().context_radius(3).header(&first, &second).to_string())
 }

@@ -6,6 +6,7 @@ use std::io::{ErrorKind, Write, stderr, stdout};
 use std::path::Path;
 
 use crate::error::{Error, exit};
+use crate::neutral;
 
 macro_rules! print {
     ($($words:tt)*) => { $crate::cli::out::show(format_args!($($words)*)) };
@@ -44,7 +45,8 @@ fn done(written: std::io::Result<()>) {
     }
 }
 
-/// A remark, on stderr. Nothing depends on it.
+/// A remark, on stderr. Nothing depends on it. Whatever foreign words are in it, they do nothing to a
+/// terminal, also behind a pipe.
 pub(super) fn tell(words: Arguments<'_>) {
-    let _ = stderr().lock().write_fmt(words);
+    let _ = stderr().lock().write_all(neutral::exact(&words.to_string()).as_bytes());
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{Outcome, figures, resolve, table};
 use crate::kinds::{ROOM, SIGNAL_ROOM};
+use crate::logs::mask::view::Veil;
 use crate::neutral::line;
 use crate::record::gap::size;
 use crate::record::now::Look;
@@ -95,6 +96,9 @@ impl Status {
             Look::default().at(&mut unit);
             if self.json {
                 figures::add_kinds(std::slice::from_mut(&mut unit), ROOM);
+            }
+            Veil::new().over(&mut unit);
+            if self.json {
                 println!("{}", json(&unit));
             } else {
                 describe(&unit);
@@ -122,6 +126,9 @@ fn show(mut units: Vec<Unit>, as_json: bool, when_empty: &str) {
     }
     if as_json {
         figures::add_kinds(&mut units, SIGNAL_ROOM);
+    }
+    Veil::new().over_all(&mut units);
+    if as_json {
         println!("{}", json(&Units { schema: 1, units, next: None }));
     } else if units.is_empty() {
         eprintln!("{when_empty}");

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use super::{Outcome, figures};
 use crate::r#gen::quote;
 use crate::kinds::ROOM;
+use crate::logs::mask::view::Veil;
 use crate::run::restart::Policy;
 use crate::start::limit::Limit;
 use crate::start::{Order, kind};
@@ -208,6 +209,7 @@ impl Form {
         if self.json {
             let mut unit = unit.clone();
             figures::add_kinds(std::slice::from_mut(&mut unit), ROOM);
+            Veil::new().over(&mut unit);
             println!("{}", serde_json::to_string_pretty(&unit).unwrap_or_default());
         } else {
             println!("{}", unit.id);

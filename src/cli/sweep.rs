@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{Outcome, ps, table};
 use crate::error::Error;
-use crate::os;
+use crate::logs::mask::view;
 use crate::stop::{self, Leftover, Why};
 
 /// List processes that ended units left behind, and stop those asked for
@@ -94,7 +94,7 @@ fn is_around_us(one: &Leftover) -> bool {
 fn row(one: &Leftover) -> Vec<String> {
     vec![
         one.process.pid.to_string(),
-        os::command_line(one.process.pid),
+        view::command_line(one.process.pid),
         one.unit.id.to_string(),
         one.unit.name.clone(),
         ps::state(&one.unit) + if is_around_us(one) { ", around this shell" } else { "" },
@@ -103,7 +103,7 @@ fn row(one: &Leftover) -> Vec<String> {
 
 fn facts(one: &Leftover) -> serde_json::Value {
     json!({
-        "pid": one.process.pid, "command": os::command_line(one.process.pid),
+        "pid": one.process.pid, "command": view::command_line(one.process.pid),
         "unit": one.unit.id, "name": one.unit.name, "status": one.unit.status,
         "ended_at": one.unit.ended_at, "around_us": is_around_us(one),
     })

@@ -27,7 +27,8 @@ fn line(row: &[String], widths: &[usize]) -> String {
 
 /// One harmless line; `-` for nothing.
 fn short(cell: &str) -> String {
-    if cell.is_empty() { "-".to_owned() } else { neutral::cell(cell, WIDEST) }
+    let shown = neutral::cell(cell, WIDEST);
+    if shown.is_empty() { "-".to_owned() } else { shown }
 }
 
 #[cfg(test)]
@@ -36,7 +37,14 @@ mod tests {
 
     #[test]
     fn columns_line_up_and_nothing_moves_the_cursor() {
-        let rows = [vec!["web".into(), "\u{1b}[2J".into()], vec!["ü".into(), String::new()]];
-        assert_eq!(lines(&["NAME", "TYPE"], &rows), ["NAME  TYPE", "web   \\u{1b}[2J", "ü     -"]);
+        let rows = [
+            vec!["web".into(), "\u{1b}[2J\u{202e}".into()],
+            vec!["ü".into(), String::new()],
+            vec!["a".into(), "\u{1b}[2J".into()],
+        ];
+        assert_eq!(
+            lines(&["NAME", "TYPE"], &rows),
+            ["NAME  TYPE", "web   \\u{202e}", "ü     -", "a     -"]
+        );
     }
 }

@@ -13,6 +13,7 @@ use super::{Outcome, figures};
 use crate::error::{Error, Result};
 use crate::r#gen::catalog::Catalog;
 use crate::r#gen::{quote, scripts};
+use crate::logs::mask::view::Veil;
 use crate::record::now::Look;
 use crate::run::Plan;
 use crate::start::name::{self, Names};
@@ -153,7 +154,9 @@ fn is_same(unit: &Unit, words: &[OsString]) -> Result<bool> {
 /// It runs, but something else.
 fn other(unit: &Unit, words: &[OsString]) -> Result<Error> {
     let command = Plan::new(words.to_vec())?.command_line();
-    let lines = |text: &str| format!("{}\n", neutral::line(text));
+    let veil = Veil::new();
+    let folder = record::folder_of(unit);
+    let lines = |text: &str| format!("{}\n", neutral::line(&veil.words(text, Some(&folder))));
     let (runs, asked) = (lines(&unit.command), lines(&command));
     let diff = TextDiff::from_lines(&runs, &asked);
     let changes = diff.iter_all_changes();

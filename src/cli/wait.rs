@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind};
 use crate::r#gen::quote;
 use crate::kinds::ROOM;
 use crate::record::lookup::Asked;
+use crate::logs::mask::view::Veil;
 use crate::record::{Folder, scope};
 use crate::wait::{Until, Wait, look_until_ready, short};
 use crate::wire::unit::Unit;
@@ -94,6 +95,7 @@ impl Args {
         super::figures::add(std::slice::from_mut(&mut unit));
         if self.json {
             super::figures::add_kinds(std::slice::from_mut(&mut unit), ROOM);
+            Veil::new().over(&mut unit);
             println!("{:#}", json!(unit));
         } else {
             eprintln!("{}", line(&wait.until, &unit));

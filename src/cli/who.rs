@@ -8,6 +8,7 @@ use super::Outcome;
 use super::start::lasted;
 use crate::error::exit;
 use crate::r#gen::quote;
+use crate::logs::mask::view::{Veil, command_line};
 use crate::neutral::line;
 use crate::os::{self, Identity, Processes};
 use crate::port::{self, Claim, Owner};
@@ -59,7 +60,9 @@ impl Args {
 fn find(port: u16) -> Who {
     let listening = os::listeners(port);
     if let Some((unit, tree)) = unit_of(&listening) {
-        return Who::Unit { unit: Box::new(unit), tree, listening };
+        let mut unit = Box::new(unit);
+        Veil::new().over(&mut unit);
+        return Who::Unit { unit, tree, listening };
     }
     if !listening.is_empty() {
         return Who::Strangers(listening);
@@ -106,7 +109,7 @@ impl Who {
                 for pid in pids {
                     println!(
                         "port {port}: pid {pid} ({}), not started by ig",
-                        line(&os::command_line(*pid))
+                        line(&command_line(*pid))
                     );
                 }
             }
@@ -119,7 +122,7 @@ impl Who {
     }
 
     fn json(&self, port: u16) -> Value {
-        let process = |pid: &u32| json!({"pid": pid, "command": os::command_line(*pid)});
+        let process = |pid: &u32| json!({"pid": pid, "command": command_line(*pid)});
         match self {
             Self::Unit { unit, tree, listening } => {
                 let tree: Vec<Value> = tree.iter().map(|one| process(&one.pid)).collect();
@@ -149,7 +152,7 @@ fn tell_unit(port: u16, unit: &Unit, tree: &[Identity], listening: &[u32]) {
     for (index, process) in tree.iter().enumerate() {
         let title = if index == 0 { "tree" } else { "" };
         let mark = if listening.contains(&process.pid) { "  <- listens" } else { "" };
-        println!("  {title:<8} {} {}{mark}", process.pid, line(&os::command_line(process.pid)));
+        println!("  {title:<8} {} {}{mark}", process.pid, line(&command_line(process.pid)));
     }
     let word = quote::word(&scope::word(unit)).unwrap_or_else(|_| unit.id.to_string());
     println!("  end it   ig stop {word}");

@@ -17,6 +17,7 @@ use super::world::World;
 use crate::id::UnitId;
 use crate::os::{self, Identity};
 use crate::record::end::KernelWord;
+use crate::logs::mask::view;
 use crate::record::{self, Folder};
 use crate::wire::unit::{EndSource, Status, Unit};
 use crate::{secure_fs, stop, time};
@@ -37,7 +38,7 @@ pub(super) fn end_of(unit: &Unit, folder: &Folder) -> Option<Unit> {
         return None;
     }
     // Looked at after the processes: the last thing a runner does is to write it.
-    let last = folder.load().ok().filter(|record| record.status.is_terminal());
+    let last = view::load(folder).ok().filter(|record| record.status.is_terminal());
     Some(last.unwrap_or_else(|| gone(unit.clone())))
 }
 
@@ -66,7 +67,7 @@ impl World {
         let Some(entry) = self.state.live(id) else { return };
         let lives = record::is_alive(&entry.unit);
         // Looked at after the processes: the last thing a runner does is to write it.
-        let mut record = entry.folder.as_ref().and_then(|folder| folder.load().ok());
+        let mut record = entry.folder.as_ref().and_then(|folder| view::load(folder).ok());
         if !lives {
             record = self.ask_kernel(id, record);
         }

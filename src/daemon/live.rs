@@ -4,6 +4,7 @@
 use std::os::unix::fs::MetadataExt;
 
 use crate::id::UnitId;
+use crate::logs::mask::view;
 use crate::record::Folder;
 use crate::wire::unit::Unit;
 use crate::{paths, secure_fs};
@@ -33,7 +34,7 @@ pub(super) fn look(id: UnitId) -> Found {
         let gone = error.kind() == std::io::ErrorKind::NotFound;
         return if gone { Found::Dangling(id) } else { Found::Unreadable };
     }
-    match folder.load() {
+    match view::load(&folder) {
         Ok(unit) if unit.id == id && is_ours(folder.path()) => {
             Found::Record(Box::new(unit), folder)
         }

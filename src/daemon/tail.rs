@@ -279,8 +279,8 @@ impl Tail {
         for Event { level, text, .. } in &mut events {
             match level.as_str() {
                 level if is_log_level(level) => *text = self.mask().lines(text),
-                // No words, but what programs go by.
-                "register" | "ready" => {}
+                // What programs go by.
+                "register" => *text = self.mask().object_text(text),
                 _ => *text = self.mask().apart().lines(text),
             }
         }

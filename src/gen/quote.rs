@@ -132,8 +132,7 @@ pub fn comment(text: &str) -> String {
 
 /// Neither a control character nor one that changes the direction or the look of its neighbours.
 pub fn is_visible(c: char) -> bool {
-    let hidden = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    !c.is_control() && !hidden
+    !crate::neutral::is_hidden(c)
 }
 
 #[cfg(test)]

@@ -2,48 +2,39 @@
 
 use std::collections::VecDeque;
 
-use regex::bytes::Regex;
-
 use super::Row;
+use super::trouble::Trouble;
 
 /// Lines shown before one that looks like trouble, and after it.
 const BEFORE: usize = 2;
 const AFTER: usize = 2;
 
-/// Words of trouble. `0 errors` and `no errors` are none.
-const TROUBLE: &str = r"(?x)
-    (?i:\b(error|fatal|panic(ked)?|critical|exception|traceback|segmentation\ fault|core\ dumped
-        |command\ not\ found|permission\ denied|undefined\ reference)\b)
-    | (?i:\b(failed|failure|failures|errors)\b)
-    | \b[A-Z]\w*(Error|Exception)\b
-    | ^(E|F)\ \ ";
-const PEACE: &str = r"(?i)\b(0|no|without|zero)\s+(errors?|failures?|failed)\b|\b(errors?|failures?|failed)\s*[:=]\s*0\b";
-
 /// Passes on trouble with what is around it.
 #[derive(Debug)]
 pub(super) struct Errors {
-    trouble: Regex,
-    peace: Regex,
+    trouble: Trouble,
+    /// Some line was.
+    any: bool,
     before: VecDeque<Row>,
     after: usize,
 }
 
 impl Errors {
     pub(super) fn new() -> Option<Self> {
-        Some(Self {
-            trouble: Regex::new(TROUBLE).ok()?,
-            peace: Regex::new(PEACE).ok()?,
-            before: VecDeque::new(),
-            after: 0,
-        })
+        Some(Self { trouble: Trouble::new()?, any: false, before: VecDeque::new(), after: 0 })
+    }
+
+    /// Whether there was any.
+    pub(super) fn any(&self) -> bool {
+        self.any
     }
 
     /// What is to be shown now that `row` came.
     pub(super) fn take(&mut self, row: Row) -> Vec<Row> {
         let text = row.text();
         let logged = row.level.as_deref() == Some("error");
-        let said = self.trouble.is_match(text.as_bytes()) && !self.peace.is_match(text.as_bytes());
-        if logged || said {
+        if logged || self.trouble.is_in(&text) {
+            self.any = true;
             self.after = AFTER;
             return self.before.drain(..).chain([row]).collect();
         }

@@ -4,7 +4,9 @@
 //! the log ([`seals`]) or of whoever reads; its value is listed in the user's settings; or it has the
 //! shape of a well-known token ([`shapes`]).
 
+mod commands;
 mod shapes;
+pub mod view;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -126,15 +128,20 @@ impl Mask {
         if self.goes_through_key(&text) {
             return "[masked private key]".into();
         }
+        let found = self.secrets_in(&text);
+        if found.is_empty() { text } else { masked(&text, found).into() }
+    }
+
+    /// Where secrets stand in `text`, and their names. What was masked before stays as it is.
+    fn secrets_in(&self, text: &str) -> Vec<(Range<usize>, &str)> {
         let mut found = self.named(text.as_bytes());
         if shapes::may_be_in(text.as_bytes()) {
-            found.extend(shapes::find(&text));
+            found.extend(shapes::find(text));
         }
-        // What was masked before stays as it is.
         found.retain(|(range, _)| {
             text.get(range.clone()).is_none_or(|part| !part.starts_with("[masked"))
         });
-        if found.is_empty() { text } else { masked(&text, found).into() }
+        found
     }
 
     /// Lines of a log, each as [`Mask::line`] gives it.

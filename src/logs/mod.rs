@@ -11,6 +11,7 @@ pub mod search;
 mod sieve;
 mod source;
 pub mod text;
+mod trouble;
 
 pub use row::Row;
 pub use sieve::{Sieve, Wish};

@@ -96,6 +96,11 @@ impl Sieve {
         self.is_full
     }
 
+    /// Whether errors were asked for, and no line looked like one.
+    pub fn lacks_errors(&self) -> bool {
+        self.errors.as_ref().is_some_and(|errors| !errors.any())
+    }
+
     /// The number of the line where `--max-bytes` ended it.
     pub fn cut_at(&self) -> Option<u64> {
         self.next

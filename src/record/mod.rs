@@ -126,12 +126,6 @@ impl Folder {
 
     /// The record as it was written last.
     pub fn load(&self) -> Result<Unit> {
-        let mut unit = self.load_raw()?;
-        self.hide_secrets(&mut unit);
-        Ok(unit)
-    }
-
-    fn load_raw(&self) -> Result<Unit> {
         let path = self.file("run.json");
         let text = secure_fs::read(&path, LARGEST).map_err(|e| Error::io("read", &path, &e))?;
         let mut unit = read::json(&text)
@@ -222,15 +216,14 @@ impl Folder {
 
     /// The unit as it stands now: the record, its process, and what the script said of itself.
     pub fn observe(&self) -> Result<Unit> {
-        let mut unit = self.load_raw()?;
+        let mut unit = self.load()?;
         let mut lives = unit.status.is_terminal() || is_alive(&unit);
         if !lives {
             // Looked at after the processes: the last thing a runner does is to write it.
-            unit = self.load_raw()?;
+            unit = self.load()?;
             lives = unit.status.is_terminal();
         }
         events::apply(&self.events(), &mut unit);
-        self.hide_secrets(&mut unit);
         note_lost_runner(&mut unit);
         if !lives {
             unit.status = Status::Killed;
@@ -239,20 +232,6 @@ impl Folder {
         }
         Ok(unit)
     }
-
-    /// What a script says of itself may hold a secret, as its log may.
-    #[cfg(feature = "full")]
-    fn hide_secrets(&self, unit: &mut Unit) {
-        if !unit.description.is_empty() {
-            let said = std::mem::take(&mut unit.description);
-            unit.description = crate::logs::mask::Mask::of(self).lines(&said);
-        }
-    }
-
-    /// `ig-agent` shows nothing of it.
-    #[cfg(not(feature = "full"))]
-    #[allow(clippy::unused_self, reason = "the other one is a method")]
-    fn hide_secrets(&self, _unit: &mut Unit) {}
 
     /// When its files were last written: the best guess at the end of a unit nobody could record.
     fn last_sign_of_life(&self) -> String {

@@ -51,6 +51,7 @@ use rustix::process::Signal;
 use crate::autostart;
 use crate::config::Bounds;
 use crate::error::{self, Error, Result, exit};
+use crate::neutral;
 use crate::os::Identity;
 use crate::record::events::append;
 use crate::record::{Folder, register, scripts};
@@ -365,7 +366,7 @@ pub(crate) fn warn(error: Option<&Error>) {
 
 /// Tells something beside the command's output. A terminal may be raw by now.
 pub(crate) fn say(error: &Error) {
-    let mut text = format!("ig: {error}\n");
+    let mut text = format!("ig: {}\n", neutral::exact(&error.to_string()));
     if rustix::termios::isatty(rustix::stdio::stderr()) {
         text = text.replace('\n', "\r\n");
     }

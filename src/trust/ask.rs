@@ -36,6 +36,6 @@ pub(super) fn yes(unknown: &[Subject]) -> Result<bool> {
 fn shown(subject: &Subject) -> String {
     let name = neutral::line(&paths::display(&subject.path));
     let state = if store::knew(subject) { " (changed since you trusted it)" } else { "" };
-    let content = neutral::text(&String::from_utf8_lossy(&subject.content));
+    let content = neutral::exact(&String::from_utf8_lossy(&subject.content));
     format!("{name}{state}\n  | {}\n\n", content.trim_end().replace('\n', "\n  | "))
 }

@@ -1,6 +1,5 @@
 //! `ig daemon logs`: what agents log and print, back and live.
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use serde_json::json;
@@ -113,12 +112,12 @@ impl Shower {
     }
 }
 
-/// The text of a line, with its level when that matters; harmless when a person looks.
+/// The text of a line, with its level when that matters; harmless, also behind a pipe, which may
+/// lead to a terminal. What a script logged may be several lines.
 pub(super) fn shown(line: &LogLine) -> String {
-    let text = if std::io::stdout().is_terminal() {
-        neutral::output(&line.text)
-    } else {
-        line.text.clone()
+    let text = match line.stream.as_str() {
+        "events" => neutral::text(&line.text),
+        _ => neutral::output(&line.text),
     };
     match line.level.as_deref() {
         Some(level @ ("warn" | "error" | "debug")) => format!("{level}: {text}"),

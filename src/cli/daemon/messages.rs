@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use crate::cli::Outcome;
+use crate::logs::mask::view::Veil;
+use crate::record::Folder;
 use crate::wire::reply::Message;
 use crate::wire::request::MessageList;
 use crate::{neutral, time};
@@ -32,7 +34,8 @@ impl Args {
         let scope = super::scope(self.all);
         let wanted =
             MessageList { agent: self.to, unread: self.unread, scope, ..MessageList::default() };
-        let messages = super::pages::messages(&mut client, wanted)?;
+        let mut messages = super::pages::messages(&mut client, wanted)?;
+        messages.iter_mut().for_each(mask);
         if self.json {
             super::print(json!({ "schema": 1, "messages": messages }));
         } else if messages.is_empty() {
@@ -49,6 +52,13 @@ impl Args {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// What is shown to whoever asks, and not handed to whom it is for, has no secrets: those of the unit
+/// that sent it are known.
+pub(super) fn mask(message: &mut Message) {
+    let sender = Folder::of(&message.from, crate::paths::current_project().as_deref());
+    message.text = Veil::new().words(&message.text, sender.as_ref());
 }
 
 fn show(message: &Message, from: &str) {

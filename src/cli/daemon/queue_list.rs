@@ -38,7 +38,8 @@ impl Args {
         let mut client = super::connect()?;
         let scope = super::scope(self.all);
         let wanted = MessageList { unread: true, scope: scope.clone(), ..MessageList::default() };
-        let unread = super::pages::messages(&mut client, wanted)?;
+        let mut unread = super::pages::messages(&mut client, wanted)?;
+        unread.iter_mut().for_each(super::messages::mask);
         let mut all = Vec::new();
         for agent in super::pages::agents(&mut client, &scope)? {
             all.push(waiting(&mut client, agent, &unread, self.tail)?);

@@ -10,7 +10,7 @@ use crate::error::{Error, Result, exit};
 use crate::wire::client::Client;
 use crate::wire::reply::DaemonStatus;
 use crate::wire::request::{Nothing, Request};
-use crate::{socket, time};
+use crate::{neutral, socket, time};
 
 /// Show whether the daemon runs; exit code 1 when it does not
 #[derive(Debug, clap::Args)]
@@ -57,7 +57,10 @@ fn tell(status: &DaemonStatus) {
         status.version,
         time::human(up)
     ));
-    super::print(format_args!("  socket       {}", status.socket.display()));
+    super::print(format_args!(
+        "  socket       {}",
+        neutral::line(&status.socket.display().to_string())
+    ));
     super::print(format_args!("  live agents  {}", status.units));
     super::print(format_args!("  unread       {}", status.unread));
     super::print(format_args!("  followers    {}", status.subscribers));

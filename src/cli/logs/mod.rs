@@ -152,6 +152,9 @@ impl Args {
             std::thread::sleep(PULSE);
         }
         self.tell_cut(&sieve);
+        if sieve.lacks_errors() {
+            eprintln!("no lines look like errors\n  try: ig logs {} --tail 50", self.id);
+        }
         if let Some(line) = source.unknown_from() {
             let after = if line > 1 { format!(" from line {line} on") } else { String::new() };
             eprintln!(

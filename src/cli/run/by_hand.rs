@@ -15,6 +15,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::cli::{Outcome, resolve};
 use crate::error::{Error, Result};
+use crate::logs::mask::view::Veil;
 use crate::os::{self, Identity};
 use crate::record::output::Reader;
 use crate::record::{BY_HAND, Folder, register};
@@ -66,7 +67,11 @@ impl Register {
             let _ = folder.link_live(&unit.id);
             let _ = autostart::nudge();
         }
-        let json = self.json.then(|| serde_json::to_string_pretty(&unit).unwrap_or_default());
+        let json = self.json.then(|| {
+            let mut unit = unit.clone();
+            Veil::new().over(&mut unit);
+            serde_json::to_string_pretty(&unit).unwrap_or_default()
+        });
         println!("{}", json.unwrap_or_else(|| unit.id.to_string()));
         eprintln!("registered {} (sha256:{})", banner::token(&unit), unit.script.sha256);
         Ok(ExitCode::SUCCESS)

@@ -4,6 +4,7 @@ use super::{Answer, check_size, invalid};
 use crate::daemon::store::Store;
 use crate::daemon::world::World;
 use crate::id::UnitId;
+use crate::logs::mask::view;
 use crate::os::Identity;
 use crate::stop;
 use crate::wire::request::AgentRegister;
@@ -57,6 +58,8 @@ fn unit(world: &World, caller: Option<u32>, params: AgentRegister) -> Answer<Uni
     unit.project = params.project;
     unit.session = params.session;
     unit.status = Status::Running;
+    // It is kept for nothing but being shown.
+    view::Veil::new().over(&mut unit);
     Ok(unit)
 }
 
