@@ -94,11 +94,9 @@ impl Status {
             let (mut unit, _) = resolve::find_any(id)?;
             figures::add(std::slice::from_mut(&mut unit));
             Look::default().at(&mut unit);
-            if self.json {
-                figures::add_kinds(std::slice::from_mut(&mut unit), ROOM);
-            }
             Veil::new().over(&mut unit);
             if self.json {
+                figures::add_kinds(std::slice::from_mut(&mut unit), ROOM);
                 println!("{}", json(&unit));
             } else {
                 describe(&unit);
@@ -124,11 +122,9 @@ fn show(mut units: Vec<Unit>, as_json: bool, when_empty: &str) {
     for unit in &mut units {
         look.at(unit);
     }
-    if as_json {
-        figures::add_kinds(&mut units, SIGNAL_ROOM);
-    }
     Veil::new().over_all(&mut units);
     if as_json {
+        figures::add_kinds(&mut units, SIGNAL_ROOM);
         println!("{}", json(&Units { schema: 1, units, next: None }));
     } else if units.is_empty() {
         eprintln!("{when_empty}");

@@ -208,8 +208,8 @@ impl Form {
     fn answer(self, unit: &Unit, line: &str) -> Outcome {
         if self.json {
             let mut unit = unit.clone();
-            figures::add_kinds(std::slice::from_mut(&mut unit), ROOM);
             Veil::new().over(&mut unit);
+            figures::add_kinds(std::slice::from_mut(&mut unit), ROOM);
             println!("{}", serde_json::to_string_pretty(&unit).unwrap_or_default());
         } else {
             println!("{}", unit.id);

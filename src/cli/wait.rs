@@ -94,8 +94,8 @@ impl Args {
         let (code, mut unit) = wait_for(&wait, &self.id, self.new)?;
         super::figures::add(std::slice::from_mut(&mut unit));
         if self.json {
-            super::figures::add_kinds(std::slice::from_mut(&mut unit), ROOM);
             Veil::new().over(&mut unit);
+            super::figures::add_kinds(std::slice::from_mut(&mut unit), ROOM);
             println!("{:#}", json!(unit));
         } else {
             eprintln!("{}", line(&wait.until, &unit));
