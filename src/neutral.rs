@@ -1,8 +1,8 @@
 //! Foreign text made safe to show: no character of it moves the cursor, hides or reorders others.
 //!
 //! For every reader but the live passthrough, which is raw, and files. Colours, titles and the like
-//! are understood and left out; what else would act on a terminal is spelt out. Where somebody decides
-//! about a text, [`exact`] spells all of it.
+//! are understood and left out; what else would act on a terminal is spelt out. In names, and where
+//! somebody decides about a text ([`exact`]), all of it is spelt.
 
 use std::fmt::Write;
 
@@ -11,12 +11,17 @@ pub fn text(text: &str) -> String {
     spelt(&plain(text), |letter| letter == '\n' || letter == '\t')
 }
 
-/// `text` on one line: newlines and tabs are spelt out too.
-pub fn line(text: &str) -> String {
+/// The same on one line: newlines and tabs are spelt out.
+pub fn words(text: &str) -> String {
     spelt(&plain(text), |_| false)
 }
 
-/// `text` on one line of at most `width` characters.
+/// A name, a path, an argument on one line. Nothing is left out, so that no two are shown alike.
+pub fn line(text: &str) -> String {
+    spelt(text, |_| false)
+}
+
+/// A [`line`] of at most `width` characters.
 pub fn cell(text: &str, width: usize) -> String {
     let shown = line(text);
     if shown.chars().count() <= width {
@@ -167,7 +172,8 @@ mod tests {
     fn nothing_hides_and_nothing_moves() {
         assert_eq!(text("a\tb\r\nc\u{1b}[2Jd\r"), "a\tb\ncd\\u{d}");
         assert_eq!(text("a\u{1b}]0;x\nb\u{7}"), "a\\u{1b}]0;x\nb\\u{7}");
-        assert_eq!(line("two\nlines\u{202e}"), "two\\u{a}lines\\u{202e}");
+        assert_eq!(line("two\nlines\u{202e}\u{1b}[m"), "two\\u{a}lines\\u{202e}\\u{1b}[m");
+        assert_eq!(words("two\nlines\u{202e}\u{1b}[m"), "two\\u{a}lines\\u{202e}");
         assert_eq!(text("grüße, 世界 🙂"), "grüße, 世界 🙂");
         assert_eq!(exact("a\u{1b}[2Jb\r\n"), "a\\u{1b}[2Jb\\u{d}\n");
     }
@@ -187,6 +193,7 @@ mod tests {
             let shows = |letter: char| letter == '\n' || letter == '\t' || !is_hidden(letter);
             assert!(text(&raw).chars().all(shows), "{raw:?}");
             assert!(!line(&raw).chars().any(is_hidden), "{raw:?}");
+            assert!(!words(&raw).chars().any(is_hidden), "{raw:?}");
         }
     }
 }

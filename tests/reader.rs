@@ -115,7 +115,9 @@ impl Damage {
         match self {
             _ if bytes.is_empty() => {}
             Self::Bytes(changes) => {
-                changes.iter().for_each(|(at, mask)| bytes[at % all] ^= mask);
+                for (at, mask) in changes {
+                    bytes[at % all] ^= mask;
+                }
             }
             Self::Swapped(one, other) => {
                 let (one, other) = (one % entries * Entry::SIZE, other % entries * Entry::SIZE);

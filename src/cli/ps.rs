@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Outcome, figures, resolve, table};
 use crate::kinds::{ROOM, SIGNAL_ROOM};
 use crate::logs::mask::view::Veil;
-use crate::neutral::line;
+use crate::neutral::{line, words};
 use crate::record::gap::size;
 use crate::record::now::Look;
 use crate::record::{RUNNER_LOST, scope};
@@ -240,7 +240,7 @@ fn describe(unit: &Unit) {
         ("id", unit.id.to_string()),
         ("status", state(unit)),
         ("failure", failure(unit)),
-        ("says", unit.description.clone()),
+        ("says", words(&unit.description)),
         ("command", unit.command.clone()),
         ("script", script.map(|path| format!("{path} (hash: {hash}){stale}")).unwrap_or_default()),
         ("commit", commit(unit)),

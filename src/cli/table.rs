@@ -37,14 +37,11 @@ mod tests {
 
     #[test]
     fn columns_line_up_and_nothing_moves_the_cursor() {
-        let rows = [
-            vec!["web".into(), "\u{1b}[2J\u{202e}".into()],
-            vec!["ü".into(), String::new()],
-            vec!["a".into(), "\u{1b}[2J".into()],
-        ];
+        let rows =
+            [vec!["web".into(), "\u{1b}[2J\u{202e}".into()], vec!["ü".into(), String::new()]];
         assert_eq!(
             lines(&["NAME", "TYPE"], &rows),
-            ["NAME  TYPE", "web   \\u{202e}", "ü     -", "a     -"]
+            ["NAME  TYPE", "web   \\u{1b}[2J\\u{202e}", "ü     -"]
         );
     }
 }

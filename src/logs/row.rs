@@ -42,7 +42,7 @@ impl Row {
         }
         let text = String::from_utf8_lossy(&self.bytes);
         if self.level.is_some() {
-            return neutral::line(&text).into();
+            return neutral::words(&text).into();
         }
         let shown = neutral::output(&text);
         match self.cut {

@@ -133,10 +133,9 @@ fn level_of(text: &str) -> Option<bool> {
         let name = word.trim_start_matches(['[', '(', '<', '|', '*']);
         let name = name.split(['[', ']', ')', '>', ':', '|', ',', '!']).next().unwrap_or_default();
         let is_loud = name.len() > 2 && name.bytes().all(|byte| byte.is_ascii_uppercase());
-        if is_marked || is_loud {
-            if let Some(is_serious) = is_serious(name) {
-                return Some(is_serious);
-            }
+        let level = if is_marked || is_loud { is_serious(name) } else { None };
+        if level.is_some() {
+            return level;
         }
         let has_digit = word.bytes().any(|byte| byte.is_ascii_digit());
         let is_sign = !word.chars().any(char::is_alphanumeric);

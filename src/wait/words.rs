@@ -42,5 +42,5 @@ pub(super) fn last_lines(unit: &Unit) -> String {
         lines.truncate(end);
         Some(lines)
     });
-    lines.unwrap_or_default().iter().map(|line| format!("\n  | {line}")).collect()
+    lines.unwrap_or_default().iter().flat_map(|line| ["\n  | ", line]).collect()
 }

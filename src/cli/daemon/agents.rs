@@ -92,7 +92,7 @@ fn status(unit: &Unit) -> String {
     if unit.status != Status::Running {
         return unit.status.word().to_owned();
     }
-    format!("{} {}", unit.presence.word(), unit.description).trim_end().to_owned()
+    format!("{} {}", unit.presence.word(), neutral::words(&unit.description)).trim_end().to_owned()
 }
 
 fn since(unit: &Unit) -> String {

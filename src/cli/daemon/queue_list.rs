@@ -96,5 +96,5 @@ fn show(all: &[Waiting], unaddressed: &[&Message]) {
 
 fn show_message(message: &Message) {
     let from = if message.from.is_empty() { "somebody" } else { &message.from };
-    super::print(format_args!("  > {}: {}", neutral::line(from), neutral::line(&message.text)));
+    super::print(format_args!("  > {}: {}", neutral::line(from), neutral::words(&message.text)));
 }

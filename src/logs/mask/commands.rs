@@ -72,7 +72,7 @@ pub(super) fn in_word(argv: &[String], index: usize) -> Option<Range<usize>> {
     }
     let before = index.checked_sub(1).and_then(|before| argv.get(before))?;
     let is_value = is_option(before) && !before.contains('=') && says_secret(before);
-    (is_value && !word.starts_with('-')).then(|| 0..word.len())
+    (is_value && !word.starts_with('-')).then_some(0..word.len())
 }
 
 /// Where secrets stand in a command line or a script's text.

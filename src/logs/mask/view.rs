@@ -49,7 +49,9 @@ impl Veil {
 
     /// The same for many.
     pub fn over_all(&self, units: &mut [Unit]) {
-        units.iter_mut().for_each(|unit| self.over(unit));
+        for unit in units {
+            self.over(unit);
+        }
     }
 
     /// Words that came from the unit in `folder`, if they came from one; or the command line of

@@ -30,13 +30,19 @@ pub struct Line {
     pub found: bool,
     /// It is no line: what stood here is missing.
     pub gap: Option<Gap>,
-    /// It was longer than what is kept of one.
-    pub(super) is_long: bool,
-    /// A carriage return was the last byte of it.
-    pub(super) returned: bool,
+    pub(super) length: Length,
     /// How far it was searched.
     #[cfg(feature = "full")]
     pub(super) progress: Progress,
+}
+
+/// Whether a line is longer than what is kept of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Length {
+    Short,
+    Long,
+    /// And a carriage return was the last byte of it.
+    Returned,
 }
 
 impl Line {
@@ -51,8 +57,7 @@ impl Line {
             ended: false,
             found: false,
             gap: None,
-            is_long: false,
-            returned: false,
+            length: Length::Short,
             #[cfg(feature = "full")]
             progress: Progress::default(),
         }
@@ -65,17 +70,17 @@ impl Line {
 
     /// Whether with `bytes` it is longer than what is kept of one.
     pub(super) fn overflows(&self, bytes: &[u8]) -> bool {
-        self.is_long || self.bytes.len() + bytes.len() > LONGEST
+        self.length != Length::Short || self.bytes.len() + bytes.len() > LONGEST
     }
 
     pub(super) fn add(&mut self, bytes: &[u8], whole: bool) {
         if whole || !self.overflows(bytes) {
             self.bytes.extend_from_slice(bytes);
         } else {
-            if !self.is_long {
+            if self.length == Length::Short {
                 // However it was divided, from here on the same is kept of it.
                 let before = std::mem::take(&mut self.bytes);
-                self.is_long = true;
+                self.length = Length::Long;
                 self.add_state(&before);
             }
             self.add_state(bytes);
@@ -86,12 +91,18 @@ impl Line {
     fn add_state(&mut self, mut bytes: &[u8]) {
         let text = trim_returns(bytes);
         let new = memrchr(b'\r', text).map(|at| at + 1);
-        if let Some(start) = new.or((self.returned && !text.is_empty()).then_some(0)) {
+        if let Some(start) =
+            new.or((self.length == Length::Returned && !text.is_empty()).then_some(0))
+        {
             bytes = &bytes[start..];
             self.bytes.clear();
             self.cut = 0;
         }
-        self.returned = bytes.last().map_or(self.returned, |last| *last == b'\r');
+        self.length = match bytes.last() {
+            Some(b'\r') => Length::Returned,
+            Some(_) => Length::Long,
+            None => self.length,
+        };
         let room = LONGEST.saturating_sub(self.bytes.len());
         let (kept, rest) = bytes.split_at(room.min(bytes.len()));
         self.bytes.extend_from_slice(kept);
