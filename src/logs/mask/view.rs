@@ -37,9 +37,16 @@ impl Veil {
             Some(_) => self.knowing(&folder_of(unit)),
             None => self.0.clone(),
         };
-        let words = mask.words(&unit.argv);
-        unit.command = mask.command(&unit.command, &unit.argv, &words);
-        unit.argv = words;
+        let argv: Vec<String> =
+            unit.argv.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        let words = mask.words(&argv);
+        unit.command = mask.command(&unit.command, &argv, &words);
+        for ((shown, word), argument) in words.into_iter().zip(&argv).zip(&mut unit.argv) {
+            // What has nothing to hide stays what it is, byte for byte.
+            if shown != *word {
+                *argument = shown.into();
+            }
+        }
         unit.description = mask.apart().lines(&unit.description);
         if let Some(ready) = &mut unit.terms.ready_when {
             *ready = mask.shown(ready);
@@ -168,10 +175,11 @@ mod tests {
 
     fn shown(veil: &Veil, words: &[&str], command: &str) -> (Vec<String>, String) {
         let mut unit = Unit::new(Kind::LocalBash, "x");
-        unit.argv = words.iter().map(|word| (*word).to_owned()).collect();
+        unit.argv = words.iter().map(Into::into).collect();
         unit.command = command.to_owned();
         veil.over(&mut unit);
-        (unit.argv, unit.command)
+        let argv = unit.argv.into_iter().map(|word| word.into_string().unwrap());
+        (argv.collect(), unit.command)
     }
 
     #[test]
@@ -236,7 +244,7 @@ mod tests {
         let text = serde_json::to_string(&unit).unwrap();
         assert!(!text.contains("hidden99") && !text.contains("\"abc\""), "{text}");
         let mut off = Unit::new(Kind::LocalBash, "x");
-        off.argv = vec!["--token".to_owned(), "abc".to_owned()];
+        off.argv = vec!["--token".into(), "abc".into()];
         Veil(Mask::default()).over(&mut off);
         assert_eq!(off.argv[1], "abc");
     }
