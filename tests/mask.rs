@@ -101,7 +101,9 @@ fn a_private_key_is_hidden_from_who_sees_only_its_middle() {
 fn the_value_is_in_no_file_but_the_log() {
     let world = ran("echo \"$SHOP_API_TOKEN\"");
     for file in files(world.home()) {
-        let text = fs::read(&file).unwrap();
+        // What is only a link has its words in where it leads.
+        let link = |_| fs::read_link(&file).unwrap().into_os_string().into_encoded_bytes();
+        let text = fs::read(&file).unwrap_or_else(link);
         let has_it = memchr::memmem::find(&text, VALUE.as_bytes()).is_some();
         assert_eq!(has_it, file.ends_with("stdout.log"), "{}", file.display());
     }
