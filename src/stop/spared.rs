@@ -82,9 +82,21 @@ pub struct Left {
 
 impl fmt::Display for Left {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let command = neutral::line(&os::command_line(self.process.pid));
+        let command = neutral::line(&shown(self.process.pid));
         write!(f, "pid {} ({command}): {}", self.process.pid, self.why.words())
     }
+}
+
+/// What `pid` was called with, without secrets.
+#[cfg(feature = "full")]
+fn shown(pid: u32) -> String {
+    crate::logs::mask::view::command_line(pid)
+}
+
+/// `ig-agent` tells nobody of it.
+#[cfg(not(feature = "full"))]
+fn shown(pid: u32) -> String {
+    os::command_line(pid)
 }
 
 impl Look {

@@ -8,9 +8,9 @@ use serde_json::json;
 use crate::cli::{Outcome, table};
 use crate::error::Result;
 use crate::os::{self, Processes};
-use crate::time;
 use crate::wire::client::Client;
 use crate::wire::unit::{Status, Unit};
+use crate::{neutral, time};
 
 /// List who is running: scripts, servers, runs and AI sessions of this project
 #[derive(Debug, clap::Args)]
