@@ -33,7 +33,7 @@ fn first_line(folder: &Path) -> u64 {
         let mut bytes = [0; Entry::SIZE];
         let mut file = secure_fs::open(&folder.join(pieces::name(INDEX, start))).ok()?;
         file.read_exact(&mut bytes).ok()?;
-        Entry::decode(&bytes)
+        Entry::decode(&bytes, start)
     });
     entry.map_or(0, |entry| entry.line)
 }
