@@ -150,7 +150,8 @@ fn the_runner_keeps_to_the_project_s_bounds() {
         let output = command.env("IDLERGEAR_NO_DAEMON", "1").output().unwrap();
         assert!(stderr(&output).contains("logs.max_run_bytes"), "{}", stderr(&output));
         let log = succeed(&ig(&world, &["logs", "job"]), &[]);
-        assert!((1_700_000..2_200_000).contains(&log.len()), "{}", log.len());
+        // A segment that was dropped whole, one that has only begun, and the chunks they end with.
+        assert!((1_500_000..2_200_000).contains(&log.len()), "{}", log.len());
     }
 }
 

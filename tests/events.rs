@@ -394,7 +394,9 @@ fn check_shown(world: &Sandbox) {
     let record = record(world);
     assert_eq!(record["logs"]["dropped_event_bytes"], gap["bytes"]);
     assert_eq!(record["logs"]["dropped_events"], last - gap["first"].as_u64().unwrap() + 1);
-    assert_eq!((&record["presence"], &record["ready"]), (&"busy".into(), &true.into()));
+    // Who has ended has no presence; what was said last stays.
+    assert_eq!((&record["description"], &record["ready"]), (&"at it".into(), &true.into()));
+    assert!(record["presence"].is_null(), "{record}");
     assert_eq!(record["metadata"]["url"], "http://localhost:1");
 }
 

@@ -76,7 +76,7 @@ impl World {
             self.follow_logs(id, &record.logs);
         }
         match record {
-            Some(record) if record.status.is_terminal() => self.confirm(id, record),
+            Some(record) if record.status.is_terminal() => self.confirm(id, record, lives),
             Some(record) => {
                 self.reload(id, record);
                 if !lives {
@@ -111,8 +111,9 @@ impl World {
 
     /// Whether to wait a moment before `record`, in which a script says itself how it ends, is told:
     /// its process ends next, and then the kernel says how it did.
-    fn waits_for_more(&mut self, id: &UnitId, record: &Unit) -> bool {
-        if !is_only_said(record) {
+    fn waits_for_more(&mut self, id: &UnitId, record: &Unit, lives: bool) -> bool {
+        // As it was before the kernel was asked: by now the process may be gone.
+        if !lives || record.end != Some(EndSource::Itself) {
             return false;
         }
         let now = Instant::now();
@@ -155,8 +156,8 @@ impl World {
     }
 
     /// The record tells of the end of `id`.
-    fn confirm(&mut self, id: &UnitId, record: Unit) {
-        if !self.waits_for_more(id, &record) {
+    fn confirm(&mut self, id: &UnitId, record: Unit, lives: bool) {
+        if !self.waits_for_more(id, &record, lives) {
             self.end(id, Some(record));
         }
     }

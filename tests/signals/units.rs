@@ -49,7 +49,7 @@ fn a_run_by_hand_cannot_be_stopped_and_nobody_says_so() {
     world.ok(&["daemon", "start"]);
     let unit = world.ok(&["run", "register", "make it so"]).trim().to_owned();
     let mut raw = Raw::greeted(&world);
-    assert_eq!(raw.refused("unit.stop", &json!({ "id": unit, "session": "s" })), "not_permitted");
+    assert_eq!(raw.refused("unit.stop", &json!({ "id": unit, "session": "s" })), "not_owned");
     let request = world.project().join(".idlergear/runs").join(&unit).join("stop");
     assert!(!request.exists());
 }
