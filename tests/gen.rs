@@ -67,7 +67,7 @@ fn every_option_of_the_seeds_is_understood_by_both_commands() {
         "requirements=(django celery)",
         "export A='x y'",
         "export B='2'",
-        "--name web --type server \\\n    --stream --tree",
+        "--name web --type server \\\n    --stream --",
         "PORT=${PORT:-9000}",
         "exec python manage.py runserver \"$@\"",
     ] {
@@ -159,7 +159,7 @@ fn a_profile_fills_in_every_key() {
         "requirements=(flask 'x y')",
         "export P=\"${HOME}/\\$x\"",
         "export N='3'",
-        "--name me --type dev-script \\\n    --stream --tree",
+        "--name me --type dev-script \\\n    --stream --",
         "PORT=${PORT:-4}",
         "exec python -m flask --app my:app --debug run",
     ] {

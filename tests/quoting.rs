@@ -219,7 +219,7 @@ fn an_agents_name_reaches_the_runner_as_one_word() {
         let said = stdout(&world.bash(script));
         let script = world.project().join("scripts/pytest.sh").display().to_string();
         let expected = format!(
-            "run\n--script\n{script}\n--name\n{name}\n--type\n{name}\n--tree\n--\n/bin/bash\n{script}\nx y\n"
+            "run\n--script\n{script}\n--name\n{name}\n--type\n{name}\n--\n/bin/bash\n{script}\nx y\n"
         );
         assert_eq!(said, expected);
     }
