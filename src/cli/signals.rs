@@ -107,10 +107,9 @@ impl Args {
 /// What is written to a closed descriptor is lost without an error: before `main`, it was opened on
 /// `/dev/null`, for reading and writing. Who redirects there themselves has it for writing alone.
 fn is_closed() -> bool {
-    use std::os::unix::fs::MetadataExt;
     let out = std::io::stdout();
     let is_null = rustix::fs::fstat(&out).is_ok_and(|out| {
-        std::fs::metadata("/dev/null").is_ok_and(|null| null.rdev() == out.st_rdev)
+        rustix::fs::stat("/dev/null").is_ok_and(|null| null.st_rdev == out.st_rdev)
     });
     let both = rustix::fs::fcntl_getfl(&out)
         .is_ok_and(|flags| flags & rustix::fs::OFlags::RWMODE == rustix::fs::OFlags::RDWR);

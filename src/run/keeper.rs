@@ -29,7 +29,7 @@ use crate::config::Bounds;
 use crate::id::UnitId;
 use crate::os::{self, Identity};
 use crate::record::{Folder, RUNNER_LOST, scripts};
-use crate::wire::unit::{EndSource, Unit};
+use crate::wire::unit::Unit;
 use crate::{secure_fs, stop};
 
 /// How long a command runs before somebody is there for the case that its runner is killed: most are
@@ -330,7 +330,7 @@ fn exit_by(handle: &OwnedFd) -> Option<End> {
     loop {
         let is_reaped = ready(Duration::ZERO).contains(PollFlags::HUP);
         if let Some(status) = unix::exit_of(handle.as_fd()) {
-            return Some(End { by: EndSource::Kernel, ..of_status(status) });
+            return Some(End { by: crate::wire::unit::EndSource::Kernel, ..of_status(status) });
         }
         if is_reaped || Instant::now() > until {
             return Some(End::of(None, None));
