@@ -229,6 +229,13 @@ pub(super) fn own_children() -> Vec<u32> {
     listed.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
 }
 
+pub(super) fn is_childless_copy(pid: u32) -> bool {
+    let name = |pid: u32| process(pid).map(|process| process.name);
+    let children = text(&format!("/proc/{pid}/task/{pid}/children"));
+    children.is_some_and(|children| children.trim().is_empty())
+        && name(pid) == name(std::process::id())
+}
+
 #[cfg(feature = "full")]
 pub(super) fn bearing(name: &[u8]) -> Vec<(u32, String)> {
     pids().filter_map(|pid| Some((pid, variable(pid, name)?))).collect()

@@ -222,6 +222,12 @@ pub fn own_children() -> Vec<u32> {
     here::own_children()
 }
 
+/// Whether `pid` is called as this process is, has one thread, and has no children: then nobody descends
+/// from it. False where the system does not tell.
+pub fn is_childless_copy(pid: u32) -> bool {
+    here::is_childless_copy(pid)
+}
+
 /// The terminal that controls `pid`, and the number of its device.
 pub fn terminal(pid: u32) -> Option<(std::path::PathBuf, u64)> {
     here::terminal(pid)

@@ -177,6 +177,10 @@ pub(super) fn own_children() -> Vec<u32> {
     Vec::new()
 }
 
+pub(super) fn is_childless_copy(_pid: u32) -> bool {
+    false
+}
+
 /// Environments of other processes are not readable there.
 #[cfg(feature = "full")]
 pub(super) fn bearing(_name: &[u8]) -> Vec<(u32, String)> {

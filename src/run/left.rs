@@ -18,8 +18,8 @@ const SURVIVORS: &str = "survivors";
 
 /// Notes each process of `unit` that lives on in its metadata.
 ///
-/// On Linux orphans come to us: without children there is nobody, and no need to look at all processes,
-/// which takes its time.
+/// On Linux orphans come to us: without children but our own helpers there is nobody, and no need to
+/// look at all processes, which takes its time.
 pub(super) fn note(unit: &mut Unit, end: End) {
     let mut survivors = pids(unit, end);
     if !survivors.is_empty() {
@@ -35,7 +35,9 @@ pub(super) fn note(unit: &mut Unit, end: End) {
 
 fn pids(unit: &Unit, end: End) -> Vec<u32> {
     let Some(pid) = unit.pid else { return Vec::new() };
-    let mut orphans = os::own_children().into_iter().filter(|pid| !stop::is_helper(*pid));
+    // The leader of the command's session is a copy of us.
+    let is_ours = |pid: u32| stop::is_helper(pid) || os::is_childless_copy(pid);
+    let mut orphans = os::own_children().into_iter().filter(|pid| !is_ours(*pid));
     if cfg!(target_os = "linux") && orphans.next().is_none() {
         return Vec::new();
     }

@@ -269,13 +269,13 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// What the command left behind writes on. Returns who keeps that from here on.
-    fn leave(&self, left: &[Source], end: End) -> Option<Identity> {
+    /// What the command left behind writes on. Returns who keeps that once it is let go: not before the
+    /// record has its end, or it would be taken for one whose runner was lost.
+    fn leave(&self, left: &[Source], end: End) -> Option<Guardian> {
         if left.is_empty() {
             return None;
         }
-        let guardian = Guardian::start(&self.heritage(), left, || Watch::Ended(end)).ok()?;
-        Identity::of(guardian.pid())
+        Guardian::start(&self.heritage(), left, || Watch::Ended(end)).ok()
     }
 
     /// The last of it is over: writes down how it was.
@@ -288,9 +288,11 @@ impl<'a> Run<'a> {
         self.files.follow(keeps.capture.place(), &mut self.unit);
         self.unit.git = self.files.folder().and_then(scripts::git).unwrap_or_default();
         left::note(&mut self.unit, end);
-        self.unit.keeper = self.leave(&keeps.left, end);
+        let guardian = self.leave(&keeps.left, end);
+        self.unit.keeper = guardian.as_ref().and_then(|guardian| Identity::of(guardian.pid()));
         stop::cgroup::remove(&self.unit);
         settle::finish(&mut self.unit, self.files.folder(), end, lasted);
+        drop(guardian);
         (self.unit, end)
     }
 }
