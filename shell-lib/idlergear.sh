@@ -77,7 +77,7 @@ idlergear_register() {
   __idlergear_has_agent || return 0
   local __idlergear_name="${ZSH_ARGZERO:-$0}" __idlergear_lines='' __idlergear_offer=--offer
   __idlergear_name=${__idlergear_name##*/}
-  # `ig stop` may end a script, and never the shell that somebody types into.
+  # `ig stop` may end this script, but never an interactive shell.
   case $- in *i*) __idlergear_offer=--shell ;; esac
   __idlergear_lines=$(\ig-agent register "$@" --shell "$__idlergear_offer" --pid "$$" \
     --fallback "${__idlergear_name%.sh}") || __idlergear_lines=''

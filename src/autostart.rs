@@ -62,7 +62,7 @@ pub fn ensure() -> Result<()> {
 /// Marks the process that starts a daemon, until that answers: who stops the daemon waits for it.
 const STARTER: &str = "IDLERGEAR_STARTS_DAEMON_IN";
 
-/// Whether somebody starts the daemon of this user right now.
+/// Whether another process is starting this user's daemon at the moment.
 #[cfg(feature = "full")]
 pub fn is_starting() -> bool {
     !crate::os::started_with(&format!("{STARTER}={}", paths::state_dir().display()), 0).is_empty()

@@ -127,7 +127,7 @@ fn another_users_process_cannot_be_registered_to_be_stopped() {
     let world = project();
     let script = r#"
         command -v setpriv >/dev/null && [ "$(id -u)" = 0 ] || { echo "no other user"; exit; }
-        export T=$(mktemp -d /dev/shm/ig.XXXXXX); chmod 1777 $T
+        export T=$(mktemp -d -p /dev/shm); chmod 1777 $T
         setpriv --reuid 65534 --clear-groups sleep 300 & it=$!
         until_so grep -q 'Uid:.65534' /proc/$it/status
         ig-agent register theirs --offer --pid $it; echo "offer $?"

@@ -1,5 +1,5 @@
-//! `look-at-git`: what can be told of the work tree around the current folder, on one line. The runner
-//! starts it for the record's sake and does not wait for it; nobody types it.
+//! `look-at-git` (internal): prints the commit of the current work tree, and whether it has changes, on
+//! one line. The runner starts it to fill in the record, and does not wait for it.
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -1,9 +1,10 @@
 //! `ig-agent`, the helper that scripts and the shell library call: one file per verb, and here the
 //! list of them.
 //!
-//! It never fails a script because the daemon is away, or because something could not be written:
-//! what it could not do is told on stderr; a daemon's absence not even that, but for a message that has
-//! to wait for one. `--strict` asks for failures. Verbs whose result is their point (`port`, `wait`, `run`, `lib`) always return it.
+//! It never fails a script because no daemon is running, or because a file could not be written. It
+//! prints a warning on stderr instead; a missing daemon is mentioned only when a message had to be
+//! queued. With `--strict` these are failures. Verbs called for their result (`port`, `wait`, `run`,
+//! `lib`) always return it.
 
 mod daemon;
 mod git;

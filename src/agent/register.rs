@@ -92,8 +92,8 @@ fn registration(args: Args) -> Result<Registration> {
     }
     let parent = || rustix::process::getppid().and_then(|p| p.as_raw_pid().try_into().ok());
     let pid = args.pid.or_else(parent).ok_or_else(|| Error::usage("no process: give --pid"))?;
-    // A script is listed in any case; where it cannot be offered (it is process 1 of a container), it
-    // is not. Whoever asks for it by hand is told.
+    // A script that cannot be offered (process 1 of a container) is still listed. Only the library asks
+    // for the offer without being asked itself: an explicit `--offer` gets an error instead.
     let offer = args.offer && (!args.shell || stop::check_offer(pid, std::process::id()).is_ok());
     check(pid, offer)?;
     let agent_type = args.agent_type.unwrap_or_else(|| DEFAULT_TYPE.to_owned());

@@ -35,7 +35,7 @@ pub(super) fn run(mut words: Words) -> Outcome {
         ("project", project.into()),
     ];
     if words.strict() {
-        // Not delivered is a failure then, and is tried again by whoever asked.
+        // The caller wants to know of a failure and retries itself: nothing is queued.
         if let Some(mut client) = daemon::call_up(true)? {
             client.ask("message.send", message)?;
         }

@@ -61,7 +61,7 @@ fn count(units: usize) -> String {
     format!("{units} ended {word}")
 }
 
-/// Logs are gone for good: a person says yes, or whoever calls says so beforehand.
+/// Deleted logs cannot be recovered: asks on a terminal, and needs `-y` elsewhere.
 fn is_wanted(units: usize) -> Result<bool, Error> {
     let what = format!("forget {} with their logs", count(units));
     if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {

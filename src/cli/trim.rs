@@ -1,5 +1,5 @@
-//! `ig trim`: keeps the events of a unit within their bound. The runner starts it, and for units without
-//! one the daemon, and neither waits for it; nobody types it.
+//! `ig trim` (internal): keeps the events of a unit within their bound. The runner starts it, or the
+//! daemon for units without a runner; neither waits for it.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -54,8 +54,8 @@ impl Args {
     }
 }
 
-/// What is shown to whoever asks, and not handed to whom it is for, has no secrets: those of the unit
-/// that sent it are known.
+/// Masks secrets in a message that is only listed, by those of the unit that sent it. Its recipient gets
+/// the whole text.
 pub(super) fn mask(message: &mut Message) {
     let sender = Folder::of(&message.from, crate::paths::current_project().as_deref());
     message.text = Veil::new().words(&message.text, sender.as_ref());
