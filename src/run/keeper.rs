@@ -21,7 +21,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, Signal, WaitOptions};
 
 use super::capture::Capture;
-use super::relay::{read_all, wait_for};
+use super::fd_io::{read_all, wait_for};
 use super::settle::{self, End};
 use super::spawn::Source;
 use super::{left, monitor, signals, unix};

@@ -23,6 +23,7 @@
 pub mod banner;
 pub mod capture;
 mod events;
+mod fd_io;
 mod files;
 mod keeper;
 pub(crate) mod kept;

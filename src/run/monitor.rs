@@ -27,8 +27,8 @@ use signal_hook::consts::{
     SIGUSR1, SIGUSR2,
 };
 
+use super::fd_io::wait_for;
 use super::keeper::{Heritage, Keeper, Watch, leave_the_caller};
-use super::relay::wait_for;
 use super::settle::End;
 use super::spawn::Source;
 use super::terminal::Backup;

@@ -8,7 +8,7 @@ use rustix::io::{Errno, read};
 use rustix::stdio;
 
 use super::capture::Capture;
-use super::relay::{wait_for, write_all};
+use super::fd_io::{wait_for, write_all};
 use crate::config::Bounds;
 use crate::error::{Error, exit};
 use crate::paths;

@@ -4,34 +4,37 @@
 //! It ends when the process ends, not when the last pipe closes: a descendant that keeps one open
 //! must not keep the user waiting.
 
+mod guard;
 mod job;
 mod keys;
+mod user_side;
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::{Errno, read};
-use rustix::process::{Pid, Signal, WaitOptions};
+use rustix::event::{PollFd, PollFlags};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal};
 use signal_hook::consts::{SIGHUP, SIGTSTP};
 
 use super::Keeps;
 use super::capture::Capture;
 use super::events::Events;
-use super::keeper::{Guardian, Heritage, SOON, Watch};
+use super::fd_io::{read_all, wait_for};
+use super::keeper::{Guardian, Heritage, SOON};
 use super::monitor::{Change, Monitor};
 use super::plan::Plan;
 use super::ready;
 use super::settle::{self, End};
 use super::signals::{News, Signals};
 use super::spawn::{Child, Source};
-use super::{terminal, unix};
+use super::terminal;
 use crate::error::Error;
 use crate::os::Identity;
-use crate::record::Folder;
 use crate::record::index::Stream;
 use keys::Keys;
+use user_side::UserSide;
 
 /// How much is taken from a pipe before others have their turn, bytes.
 const CHUNK: usize = 64 * 1024;
@@ -61,14 +64,7 @@ struct Relay<'a> {
     buffer: Vec<u8>,
     /// None when the command has no terminal, or nobody watches it.
     keys: Option<Keys>,
-    /// Output goes to the user, too.
-    passing: bool,
-    /// It could not, for this reason.
-    unpassed: Option<Errno>,
-    /// What is passed on ends where messages of ours go, by stream.
-    beside_us: [bool; 3],
-    /// Such a message would stand within a line.
-    within_line: bool,
+    user: UserSide,
     /// When somebody has to be there for the case that we are killed.
     guard_at: Option<Instant>,
     guardian: Option<Guardian>,
@@ -118,10 +114,7 @@ pub(super) fn relay(
         events: &mut keeps.events,
         buffer: vec![0; chunk],
         keys,
-        passing: !plan.detached,
-        unpassed: None,
-        beside_us: if plan.detached { [false; 3] } else { beside_us() },
-        within_line: false,
+        user: UserSide::new(!plan.detached),
         guard_at: None,
         guardian: None,
         heritage: heritage.clone(),
@@ -143,8 +136,8 @@ pub(super) fn relay(
     relay.last_words();
     relay.guardian.take().into_iter().for_each(Guardian::dismiss);
     end.leaves = !relay.child.sources.is_empty() || relay.child.group_lives();
-    end.within_line = relay.within_line;
-    end.unpassed = relay.unpassed.map(Errno::raw_os_error);
+    end.within_line = relay.user.within_line;
+    end.unpassed = relay.user.unpassed.map(Errno::raw_os_error);
     if end.unpassed.is_some() && end.exit_code == Some(0) {
         // As tee: what the command wrote is not where it should be.
         end.exit_code = Some(1);
@@ -154,13 +147,6 @@ pub(super) fn relay(
         keeps.left.append(&mut child.sources);
     }
     end
-}
-
-/// Which streams of the command go to where our own messages go.
-fn beside_us() -> [bool; 3] {
-    let place = |fd| rustix::fs::fstat(fd).map(|at| (at.st_dev, at.st_ino, at.st_rdev)).ok();
-    let ours = place(rustix::stdio::stderr());
-    Stream::ALL.map(|stream| ours.is_some() && place(user_side(stream)) == ours)
 }
 
 impl Relay<'_> {
@@ -187,35 +173,6 @@ impl Relay<'_> {
                 self.note_end(None, None);
             }
         }
-    }
-
-    /// Where its record is now others find the unit by its link.
-    fn follow(&mut self) {
-        self.look_at = Instant::now() + MOVED;
-        if self.heritage.folder.as_ref().is_none_or(|folder| folder.exists()) {
-            return;
-        }
-        let Some(place) = self.capture.place().filter(|place| place.is_dir()) else { return };
-        if let Some(id) = &self.heritage.link {
-            let _ = Folder::at(&place).link_live(id);
-        }
-        self.heritage.folder = Some(place);
-    }
-
-    /// From here on the command is not taken along when we are killed.
-    fn guard(&mut self) {
-        self.guard_at = None;
-        let process = Identity::of(self.child.pid);
-        let guardian = Guardian::start(&self.heritage, &self.child.sources, || Watch::of(process));
-        let Ok(guardian) = guardian else { return };
-        let place = self.capture.place().or_else(|| self.heritage.folder.clone());
-        if let Some(folder) = place.map(Folder::at)
-            && let Ok(mut unit) = folder.load()
-        {
-            unit.keeper = Identity::of(guardian.pid());
-            let _ = folder.save(&unit);
-        }
-        self.guardian = Some(guardian);
     }
 
     /// What the child wrote before it ended is still in the pipes.
@@ -311,14 +268,11 @@ impl Relay<'_> {
     /// First the user, then the disk.
     fn pass(&mut self, stream: Stream, count: usize) {
         let bytes = &self.buffer[..count];
-        let passed = if self.passing { write_all(user_side(stream), bytes) } else { Ok(()) };
-        if let (true, Some(last)) = (self.beside_us[stream as usize], bytes.last()) {
-            self.within_line = *last != b'\n';
-        }
+        let passed = self.user.pass(stream, bytes);
         self.capture.store(stream, bytes);
         match passed {
             // A terminal that is gone: the hangup is told by a signal, the record goes on.
-            Err(Errno::IO) if self.child.pty.is_some() => self.passing = false,
+            Err(Errno::IO) if self.child.pty.is_some() => self.user.passing = false,
             Err(Errno::PIPE) if stream != Stream::Stderr => self.reader_is_gone(),
             Err(cause) if stream != Stream::Stderr => self.cannot_pass(cause),
             _ => {}
@@ -328,7 +282,7 @@ impl Relay<'_> {
     /// What the command writes does not arrive. It is told, and its next writes fail, as they would
     /// without us.
     fn cannot_pass(&mut self, cause: Errno) {
-        self.unpassed = Some(cause);
+        self.user.unpassed = Some(cause);
         let words = settle::words(cause.raw_os_error());
         super::say(&Error::new(format!("cannot write the command's output: {words}")));
         self.reader_is_gone();
@@ -337,7 +291,7 @@ impl Relay<'_> {
     /// Nobody reads our output any more: the child learns it as it would without us, by a broken
     /// pipe of its own, or by a hangup when it has a terminal.
     fn reader_is_gone(&mut self) {
-        self.passing = false;
+        self.user.passing = false;
         self.keys = None;
         if self.child.pty.take().is_some() {
             self.child.monitor().into_iter().for_each(Monitor::let_go);
@@ -358,7 +312,7 @@ impl Relay<'_> {
             News::Sent(number) => self.tell(number, rustix::process::kill_process),
             News::FromTerminal(number) => {
                 // The terminal shows the key. With a command on a PTY, that is among its output.
-                self.within_line |= self.child.monitor().is_none() && terminal::shows_keys();
+                self.user.within_line |= self.child.monitor().is_none() && terminal::shows_keys();
                 self.hung_up |= number == SIGHUP;
                 self.tell_group(number);
             }
@@ -413,68 +367,4 @@ impl Relay<'_> {
         }
         self.reap_others();
     }
-
-    /// Whom our descendants left behind comes to us, and a guardian may be killed.
-    fn reap_others(&mut self) {
-        while let Some(pid) = unix::ended_child() {
-            let number = pid.as_raw_pid().unsigned_abs();
-            if self.child.is(number) {
-                return;
-            }
-            let _ = rustix::process::waitpid(Some(pid), WaitOptions::NOHANG);
-            if self.guardian.as_ref().is_some_and(|guardian| guardian.pid() == number) {
-                self.guardian = None;
-                self.guard_at = Some(Instant::now() + SOON);
-            }
-        }
-    }
-}
-
-/// Waits until one of `fds` is ready, at most as long as `limit`.
-pub(super) fn wait_for(fds: &mut [PollFd<'_>], limit: Option<Duration>) {
-    let limit = limit.map(|limit| Timespec {
-        tv_sec: i64::try_from(limit.as_secs()).unwrap_or(0),
-        tv_nsec: i64::from(limit.subsec_nanos()),
-    });
-    let _ = poll(fds, limit.as_ref());
-}
-
-fn user_side(stream: Stream) -> BorrowedFd<'static> {
-    match stream {
-        Stream::Output | Stream::Stdout => rustix::stdio::stdout(),
-        Stream::Stderr => rustix::stdio::stderr(),
-    }
-}
-
-/// Reads until there is nothing more for now, or no room. Returns how much, and whether that was all.
-pub(super) fn read_all(fd: &OwnedFd, buffer: &mut [u8]) -> (usize, bool) {
-    let mut count = 0;
-    while count < buffer.len() {
-        match read(fd, &mut buffer[count..]) {
-            Ok(0) => return (count, true),
-            Ok(more) => count += more,
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => break,
-            Err(error) => {
-                debug_assert!(terminal::is_end(error), "{error}");
-                return (count, true);
-            }
-        }
-    }
-    (count, false)
-}
-
-/// Writes everything, waiting where the reader is slow: that is what the command itself would do.
-pub(super) fn write_all(to: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<(), Errno> {
-    while !bytes.is_empty() {
-        match rustix::io::write(to, bytes) {
-            Ok(count) => bytes = &bytes[count..],
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => {
-                wait_for(&mut [PollFd::from_borrowed_fd(to, PollFlags::OUT)], None);
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
