@@ -6,6 +6,7 @@
 
 #[cfg(feature = "full")]
 pub mod finder;
+mod gaps;
 mod line;
 #[cfg(feature = "full")]
 pub mod search;
@@ -16,8 +17,7 @@ use std::path::Path;
 use memchr::{memchr, memchr_iter};
 
 use super::chunks::Chunks;
-use super::gap::{Cause, Gap};
-use super::index::{Entry, Stream, newlines};
+use super::index::{Entry, Stream};
 pub use line::{LONGEST, Line};
 
 /// Bytes that are read for one batch of lines.
@@ -207,71 +207,6 @@ impl Reader {
         lines
     }
 
-    /// Once the index turned out to be damaged, chunks have other numbers: goes on with those that were
-    /// made up, at the bytes that were not read yet. True when reading goes on elsewhere.
-    fn mind_cut(&mut self) -> bool {
-        if self.is_cut || !self.chunks.is_cut() {
-            return false;
-        }
-        self.is_cut = true;
-        let known = self.chunks.known();
-        self.from = self.from.map(|from| from.min(known));
-        let is_beyond = self.next >= known;
-        if self.next > known {
-            // All that were not wanted were passed, and the numbers of what follows are new.
-            self.first = 0;
-        }
-        if is_beyond {
-            (self.next, self.done) = (known, (0, 0));
-        }
-        is_beyond
-    }
-
-    /// What of the chunk `number`, which is `entry`, was not read before the index was cut.
-    fn beyond_read(&mut self, number: usize, entry: Entry) -> Entry {
-        let read = self.read_to[entry.stream as usize];
-        if !self.is_cut || number < self.chunks.known() || read <= entry.offset {
-            return entry;
-        }
-        let len = u32::try_from(read - entry.offset).unwrap_or(u32::MAX).min(entry.len);
-        let lines = newlines(&self.chunks.bytes(&Entry { len, ..entry }));
-        let offset = entry.offset + u64::from(len);
-        Entry { offset, len: entry.len - len, line: entry.line + lines, ..entry }
-    }
-
-    /// Chunks before `number` were dropped.
-    fn tell_gap(&mut self, number: usize, lines: &mut Vec<Line>) {
-        let before = self.chunks.before(number);
-        let first = before.map_or(0, |before| self.chunks.lines_through(before)) + 1;
-        let last = self.chunks.lines_before(number);
-        let bytes = self.chunks.dropped().0;
-        self.tell(Gap { first, last, bytes, cause: Cause::Bound }, lines);
-    }
-
-    /// Chunk `number` says what could not be kept, or only that this was it.
-    fn tell_mark(&mut self, number: usize, mark: &Entry, lines: &mut Vec<Line>) {
-        if mark.offset == 0 {
-            return;
-        }
-        let cause = if mark.at == 0 { Cause::Bound } else { Cause::Disk };
-        let last = self.chunks.lines_before(number + 1);
-        self.tell(Gap { first: mark.line + 1, last, bytes: mark.offset, cause }, lines);
-    }
-
-    /// Lines that go on in a gap end there.
-    fn tell(&mut self, gap: Gap, lines: &mut Vec<Line>) {
-        for slot in Stream::ALL {
-            let line = self.unfinished[slot as usize].take();
-            if let Some(line) = line.map(|line| self.searched(line)).filter(|l| self.wants(l)) {
-                lines.push(line);
-            }
-        }
-        if gap.last + 1 >= self.first {
-            let line = Line { number: gap.first, gap: Some(gap), ..Line::new(Stream::Output) };
-            lines.push(line);
-        }
-    }
-
     /// What was written after the last newline: to be asked for once the unit has ended.
     pub fn rest(&mut self) -> Vec<Line> {
         let mut number = self.chunks.lines_before(self.chunks.len());
@@ -397,94 +332,4 @@ impl Reader {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Write;
-
-    use super::*;
-    use crate::config::Bounds;
-    use crate::record::index::INDEX;
-    use crate::run::capture::Capture;
-    use crate::secure_fs;
-
-    fn texts(lines: &[Line]) -> Vec<String> {
-        lines.iter().map(|line| String::from_utf8_lossy(&line.bytes).into_owned()).collect()
-    }
-
-    fn log() -> (tempfile::TempDir, Capture) {
-        let dir = tempfile::tempdir().unwrap();
-        let mut capture = Capture::new(Some(dir.path()), &Bounds::of(None));
-        capture.store(Stream::Stdout, b"one\nhal");
-        capture.store(Stream::Stderr, b"oops\n");
-        capture.store(Stream::Stdout, b"f\nlast");
-        (dir, capture)
-    }
-
-    #[test]
-    fn lines_come_in_the_order_they_ended() {
-        let (dir, mut capture) = log();
-        let mut reader = Reader::open(dir.path(), None);
-        let lines = reader.lines();
-        assert_eq!(texts(&lines), ["one", "oops", "half"]);
-        assert_eq!(lines.iter().map(|l| l.number).collect::<Vec<_>>(), [1, 2, 3]);
-        assert!(lines.iter().all(|line| line.at.is_some()));
-        assert_eq!(reader.lines(), []);
-        capture.store(Stream::Stdout, b" words\n");
-        assert_eq!(texts(&reader.lines()), ["last words"]);
-        assert_eq!(reader.rest(), []);
-    }
-
-    #[test]
-    fn a_tail_is_the_end_and_nothing_else() {
-        let (dir, _capture) = log();
-        for (count, expected) in
-            [(1, vec!["last"]), (2, vec!["half", "last"]), (9, vec!["one", "oops", "half", "last"])]
-        {
-            let mut reader = Reader::from_tail(dir.path(), None, count);
-            let mut lines = reader.lines();
-            lines.extend(reader.rest());
-            assert_eq!(texts(&lines), expected, "tail {count}");
-        }
-        let mut reader = Reader::from_tail(dir.path(), Some(Stream::Stderr), 1);
-        assert_eq!(texts(&reader.lines()), ["oops"]);
-    }
-
-    #[test]
-    fn a_reader_that_was_there_first_reads_every_line_once() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut reader = Reader::open(dir.path(), None);
-        assert_eq!(reader.lines(), []);
-        let mut capture = Capture::new(Some(dir.path()), &Bounds::of(None));
-        capture.store(Stream::Stdout, b"one\nlast");
-        assert_eq!(texts(&reader.lines()), ["one"]);
-        reader.close();
-        assert_eq!(reader.lines(), []);
-        assert_eq!(texts(&reader.rest()), ["last"]);
-    }
-
-    #[test]
-    fn what_is_missing_at_the_end_is_told_once() {
-        let (dir, _capture) = log();
-        let mut index = secure_fs::append(&dir.path().join(INDEX)).unwrap();
-        for (number, mark) in [(3, Entry::mark(7, 3, 99)), (4, Entry::mark(8, 12, 0))] {
-            index.write_all(&mark.encode(number)).unwrap();
-        }
-        let mut reader = Reader::from_tail(dir.path(), None, 9);
-        let lines = reader.lines();
-        assert_eq!(texts(&lines), ["one", "oops", "half", "last", ""]);
-        let gap = Gap { first: 4, last: 12, bytes: 99, cause: Cause::Disk };
-        assert_eq!(lines[4].gap, Some(gap));
-        assert_eq!(reader.lines(), []);
-        assert_eq!(reader.rest(), []);
-    }
-
-    #[test]
-    fn without_an_index_every_line_is_still_there() {
-        let (dir, _capture) = log();
-        std::fs::remove_file(dir.path().join(INDEX)).unwrap();
-        let mut reader = Reader::open(dir.path(), None);
-        let mut lines = reader.lines();
-        lines.extend(reader.rest());
-        assert_eq!(texts(&lines), ["one", "half", "oops", "last"]);
-        assert!(lines.iter().all(|line| line.at.is_none()));
-    }
-}
+mod tests;
